@@ -1,0 +1,147 @@
+"""One recipe at work on one example: what a search is handed, and what it has used up."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from attacks.goals import predicted
+from attacks.models import Floats, Inputs
+from attacks.outcomes import Example
+from attacks.protocols import VICTIM, Ask, Constraint, Scored, Steps
+from attacks.recipe import Recipe
+from attacks.text import Candidate
+
+
+class BudgetSpent(Exception):  # noqa: N818 - a signal inside the engine, not an error
+    """The example's query budget is used up; the attempt's best is what was reached."""
+
+
+class Attempt:
+    """State of one example under one recipe.
+
+    The budget counts distinct inputs: asking twice for the same string costs nothing. Random numbers
+    derive from (run seed, example id, recipe name), so neither order nor neighbours change them.
+    """
+
+    def __init__(
+        self,
+        example: Example,
+        recipe: Recipe,
+        *,
+        seed: int,
+        temperature: float = 1.0,
+        query_budget: int | None = None,
+    ) -> None:
+        self.example = example
+        self.recipe = recipe
+        self.original: Candidate = example.text.candidate
+        self.rng = np.random.default_rng(derive_seed(seed, example.id, recipe.name))
+        self.queries = 0
+        self.first: Scored | None = None
+        self.best: Scored | None = None
+        self._temperature = temperature
+        self._budget = query_budget
+        self._seen: set[Inputs] = set()
+
+    @property
+    def unique_queries(self) -> int:
+        """Distinct inputs scored so far."""
+        return len(self._seen)
+
+    def editable(self, current: Candidate) -> list[int]:
+        """Word indices that every protection of the recipe lets be edited, ascending."""
+        return [
+            i
+            for i in self.example.text.editable
+            if all(p.allows(current, i) for p in self.recipe.protections)
+        ]
+
+    def propose(self, current: Candidate, index: int) -> Steps[list[Candidate]]:
+        """Rewrites of word `index` of `current` that pass every constraint, in proposal order."""
+        proposals: dict[Candidate, None] = {}
+        for replacement in self.recipe.transformation.replacements(current, index, self.rng):
+            proposals.setdefault(current.replace(index, replacement))
+        proposals.pop(current, None)
+        kept = list(proposals)
+        for constraint in self.recipe.constraints:
+            if not kept:
+                break
+            if isinstance(constraint, Constraint):
+                kept = [c for c in kept if constraint.allows(c, current)]
+            else:
+                mask = yield from constraint.filter(kept, current)
+                kept = [c for c, keep in zip(kept, mask, strict=True) if keep]
+        return kept
+
+    def score(
+        self, candidates: Sequence[Candidate], *, probing: bool = False
+    ) -> Steps[list[Scored]]:
+        """The victim's answer to each candidate, in order.
+
+        A probe (a text with a word masked or left out, to measure the word's weight) is paid for like
+        any query but is no attack: it never becomes the attempt's best.
+
+        Raises BudgetSpent when not all of them fit the query budget and none that fits succeeds;
+        if one does, the answers to those that fit are returned.
+        """
+        affordable = self._affordable(candidates)
+        results: list[Scored] = []
+        if affordable:
+            self.queries += len(affordable)
+            logits = yield Ask(VICTIM, tuple(c.strings for c in affordable))
+            probabilities = softmax(logits, self._temperature)
+            results = [self._judge(c, p) for c, p in zip(affordable, probabilities, strict=True)]
+        if not probing:
+            for scored in results:
+                self._remember(scored)
+        if len(affordable) < len(candidates) and (
+            probing or not any(scored.succeeded for scored in results)
+        ):
+            raise BudgetSpent
+        return results
+
+    def _affordable(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        kept: list[Candidate] = []
+        for candidate in candidates:
+            new = candidate.strings not in self._seen
+            if new and self._budget is not None and len(self._seen) >= self._budget:
+                break
+            self._seen.add(candidate.strings)
+            kept.append(candidate)
+        return kept
+
+    def _judge(self, candidate: Candidate, probabilities: Floats) -> Scored:
+        label = self.example.label
+        score, succeeded = self.recipe.goal.judge(probabilities, label)
+        return Scored(
+            candidate, score, succeeded, predicted(probabilities), float(probabilities[label])
+        )
+
+    def _remember(self, scored: Scored) -> None:
+        if self.first is None:
+            self.first = scored
+        if self.best is None or (scored.succeeded, scored.score) > (
+            self.best.succeeded,
+            self.best.score,
+        ):
+            self.best = scored
+
+
+def derive_seed(seed: int, example_id: str, recipe: str) -> int:
+    """A 64-bit seed for one example under one recipe; equal inputs give equal seeds everywhere."""
+    digest = hashlib.sha256(f"{seed}\x1f{example_id}\x1f{recipe}".encode()).digest()
+    return int.from_bytes(digest[:8], "big")
+
+
+def softmax(logits: Floats, temperature: float) -> Floats:
+    """Class probabilities of logits / temperature, over the last axis, in float64 internally."""
+    scaled = logits.astype(np.float64) / temperature
+    scaled -= scaled.max(axis=-1, keepdims=True)
+    exponentials = np.exp(scaled)
+    probabilities: Floats = (exponentials / exponentials.sum(axis=-1, keepdims=True)).astype(
+        np.float32
+    )
+    return probabilities

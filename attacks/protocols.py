@@ -1,0 +1,96 @@
+"""The parts that a recipe combines, as small interfaces.
+
+A search is a generator: it yields an `Ask` whenever it needs a model and is resumed with the model's
+rows. It handles one example and knows nothing of batches; the scheduler keeps many searches in flight
+and merges what they ask for. Whatever needs a model inside a search is a generator as well (`Steps`),
+entered by `yield from`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+
+from attacks.models import Floats, Inputs
+from attacks.text import Candidate
+
+if TYPE_CHECKING:
+    from attacks.engine.attempt import Attempt
+
+VICTIM = "victim"
+"""Name of the model under attack in the scheduler's table of models."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Have `model` run on `inputs`; the answer has one row an input, in order."""
+
+    model: str
+    inputs: tuple[Inputs, ...]
+
+
+T = TypeVar("T")
+Steps = Generator[Ask, Floats, T]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A candidate with the victim's answer.
+
+    `score` is the goal's: higher is nearer to success; rounded, so that float noise decides nothing.
+    """
+
+    candidate: Candidate
+    score: float
+    succeeded: bool
+    predicted: int
+    confidence: float
+
+
+class Goal(Protocol):
+    """What the attack is after."""
+
+    def judge(self, probabilities: Floats, label: int) -> tuple[float, bool]:
+        """(score, succeeded) for one row of class probabilities, shape (labels,)."""
+
+
+class Transformation(Protocol):
+    """Ways to rewrite one word."""
+
+    def replacements(
+        self, current: Candidate, index: int, rng: np.random.Generator
+    ) -> Sequence[str]:
+        """Strings to try in the place of word `index`, in a stated order, without the word itself."""
+
+
+class Protection(Protocol):
+    """Words that must not be touched (a pre-constraint: it is asked before anything is proposed)."""
+
+    def allows(self, current: Candidate, index: int) -> bool:
+        """Whether word `index` of the original may be edited."""
+
+
+@runtime_checkable
+class Constraint(Protocol):
+    """A condition on a candidate that needs no model."""
+
+    def allows(self, candidate: Candidate, previous: Candidate) -> bool:
+        """Whether `candidate`, made from `previous` by one more edit, is still acceptable."""
+
+
+@runtime_checkable
+class ModelConstraint(Protocol):
+    """A condition that needs a model: batched by the scheduler, asked after the cheap ones."""
+
+    def filter(self, candidates: Sequence[Candidate], previous: Candidate) -> Steps[Sequence[bool]]:
+        """Which candidates are acceptable, in order."""
+
+
+class Search(Protocol):
+    """The order in which candidates are tried."""
+
+    def run(self, attempt: Attempt) -> Steps[Scored]:
+        """Look for a success with `attempt.propose` and `attempt.score`; return the best found."""

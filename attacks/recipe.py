@@ -1,0 +1,66 @@
+"""A recipe: goal, transformation, constraints and search under one name."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from attacks.protocols import (
+    Constraint,
+    Goal,
+    ModelConstraint,
+    Protection,
+    Search,
+    Transformation,
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A published combination, or anybody's own.
+
+    Attributes:
+        name: as given on the command line.
+        family: what it edits, "character", "word", "sentence" or "token": attacks of one family
+            count as related when seen is told from unseen.
+        source: paper, venue, year.
+        constraints: in the order from cheap to dear; those that need a model come last.
+        needs: names of constraint models that the scheduler must have beside the victim.
+        deviations: every way in which it differs from the paper, in words.
+    """
+
+    name: str
+    family: str
+    source: str
+    goal: Goal
+    transformation: Transformation
+    search: Search
+    protections: tuple[Protection, ...] = ()
+    constraints: tuple[Constraint | ModelConstraint, ...] = ()
+    needs: tuple[str, ...] = ()
+    deviations: tuple[str, ...] = ()
+
+    def parameters(self) -> dict[str, Any]:
+        """Every resolved parameter as plain JSON values: what decides the outcomes of the recipe."""
+        parts = {
+            "goal": self.goal,
+            "transformation": self.transformation,
+            "search": self.search,
+            "protections": self.protections,
+            "constraints": self.constraints,
+        }
+        return {key: _plain(value) for key, value in parts.items()}
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        shown = {
+            f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value) if f.repr
+        }
+        return {"kind": type(value).__name__, **shown}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, set | frozenset):
+        return sorted(_plain(item) for item in value)
+    return value

@@ -1,0 +1,6 @@
+"""Orders in which candidates are tried: plain code for one example, no knowledge of batches."""
+
+from attacks.searches.weighted_saliency import WeightedSaliency
+from attacks.searches.word_importance import WordImportance
+
+__all__ = ["WeightedSaliency", "WordImportance"]

@@ -1,0 +1,65 @@
+"""Greedy search over words ranked by importance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from attacks.engine.attempt import Attempt
+from attacks.protocols import Scored, Steps
+
+Ranking = Literal["unk", "delete", "random"]
+UNKNOWN = "[UNK]"
+
+
+@dataclass(frozen=True)
+class WordImportance:
+    """Visit words from the most important to the least; keep the best rewrite of each that helps.
+
+    A word's importance is the goal's score with the word replaced by `[UNK]` ("unk") or left out
+    ("delete"): one query a word. Ties are visited from left to right. The first success ends the
+    search; among several at one position the one with the highest score is taken, the earliest
+    proposal among equals. Greedy word-importance ranking as in Gao et al. 2018 and Jin et al. 2020.
+    """
+
+    ranking: Ranking
+
+    def run(self, attempt: Attempt) -> Steps[Scored]:
+        """See `attacks.protocols.Search.run`."""
+        current = attempt.first
+        assert current is not None  # noqa: S101 - the engine scores the original first
+        for index in (yield from rank(attempt, self.ranking)):
+            candidates = yield from attempt.propose(current.candidate, index)
+            if not candidates:
+                continue
+            best = max((yield from attempt.score(candidates)), key=_order)
+            if best.succeeded:
+                return best
+            if best.score > current.score:
+                current = best
+        return current
+
+
+def rank(attempt: Attempt, ranking: Ranking) -> Steps[list[int]]:
+    """Editable word indices, most important first."""
+    indices = attempt.editable(attempt.original)
+    if not indices:
+        return []
+    if ranking == "random":
+        return [int(i) for i in attempt.rng.permutation(indices)]
+    weights = yield from importance(attempt, indices, ranking)
+    return sorted(indices, key=lambda i: (-weights[i], i))
+
+
+def importance(
+    attempt: Attempt, indices: list[int], ranking: Literal["unk", "delete"]
+) -> Steps[dict[int, float]]:
+    """The goal's score with each word masked or left out, by word index."""
+    mask = UNKNOWN if ranking == "unk" else ""
+    probes = [attempt.original.replace(index, mask) for index in indices]
+    scored = yield from attempt.score(probes, probing=True)
+    return {index: result.score for index, result in zip(indices, scored, strict=True)}
+
+
+def _order(scored: Scored) -> tuple[bool, float]:
+    return (scored.succeeded, scored.score)

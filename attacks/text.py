@@ -1,0 +1,155 @@
+"""Immutable texts, edits and candidates.
+
+A `Text` is what the victim reads: one or more named fields (a review; a premise and a hypothesis).
+Its words are found once and numbered over all fields. An `Edit` replaces one word of the original by
+a string, and a `Candidate` is an original with a set of edits: it costs a slice per edit to turn it
+back into strings, whatever the length of the text.
+
+Searches speak of words by their index *in the original*, so an index never shifts: an insertion is a
+replacement of two words, a deletion a replacement by nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+
+# A run of letters, digits and underscores, with inner apostrophes and hyphens ("don't", "well-made").
+_WORD = re.compile(r"\w+(?:['’\-]\w+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """Where one word stands: `start` and `end` are character offsets inside field number `field`."""
+
+    field: int
+    start: int
+    end: int
+    string: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Edit:
+    """Replace the original's word number `index` by `replacement` (empty: delete the word)."""
+
+    index: int
+    replacement: str
+
+
+@dataclass(frozen=True)
+class Text:
+    """Named fields in the order in which the victim reads them, e.g. `(("text", "a fine film"),)`.
+
+    `frozen_fields` are shown to the victim and never edited (the premise in NLI attacks).
+    """
+
+    fields: tuple[tuple[str, str], ...]
+    frozen_fields: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, fields: str | Mapping[str, str], frozen: Iterable[str] = ()) -> Text:
+        """Build a text from one string (its field is called "text") or from a mapping of fields."""
+        items = (("text", fields),) if isinstance(fields, str) else tuple(fields.items())
+        return cls(items, frozenset(frozen))
+
+    @cached_property
+    def strings(self) -> tuple[str, ...]:
+        """The field values alone: the form in which a model is asked."""
+        return tuple(value for _, value in self.fields)
+
+    @cached_property
+    def words(self) -> tuple[Word, ...]:
+        """All words of all fields, numbered from 0."""
+        return tuple(
+            Word(number, match.start(), match.end(), match.group())
+            for number, (_, value) in enumerate(self.fields)
+            for match in _WORD.finditer(value)
+        )
+
+    @cached_property
+    def editable(self) -> tuple[int, ...]:
+        """Indices of the words that stand in no frozen field."""
+        frozen = {n for n, (name, _) in enumerate(self.fields) if name in self.frozen_fields}
+        return tuple(i for i, word in enumerate(self.words) if word.field not in frozen)
+
+    @cached_property
+    def candidate(self) -> Candidate:
+        """The text with no edit at all: where every search starts."""
+        return Candidate(self)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An original and its edits, sorted by word index, at most one a word.
+
+    Two candidates are equal when they have the same original and the same edits. Use `replace` rather
+    than the constructor: it keeps the edits sorted and drops an edit that restores the original word.
+    """
+
+    origin: Text
+    edits: tuple[Edit, ...] = ()
+    _by_index: Mapping[int, str] = field(init=False, repr=False, compare=False, hash=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "_by_index", MappingProxyType({e.index: e.replacement for e in self.edits})
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.edits)
+
+    def replace(self, index: int, replacement: str) -> Candidate:
+        """This candidate with word `index` of the original shown as `replacement`.
+
+        Raises IndexError where the original has no such word.
+        """
+        original = self.origin.words[index].string
+        edits = dict(self._by_index)
+        if replacement == original:
+            edits.pop(index, None)
+        else:
+            edits[index] = replacement
+        return Candidate(self.origin, tuple(Edit(i, edits[i]) for i in sorted(edits)))
+
+    def word(self, index: int) -> str:
+        """What stands now in the place of the original's word `index`."""
+        replacement = self._by_index.get(index)
+        return self.origin.words[index].string if replacement is None else replacement
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """The current string at every word index of the original (empty where deleted)."""
+        return tuple(self.word(i) for i in range(len(self.origin.words)))
+
+    @property
+    def changed(self) -> tuple[int, ...]:
+        """Indices of the original's words that are edited, ascending."""
+        return tuple(edit.index for edit in self.edits)
+
+    @cached_property
+    def strings(self) -> tuple[str, ...]:
+        """The field values with the edits applied.
+
+        A deleted word takes the white space before it along (after it, at the start of a field).
+        """
+        if not self.edits:
+            return self.origin.strings
+        pieces: list[list[str]] = [[] for _ in self.origin.fields]
+        position = [0] * len(self.origin.fields)
+        for edit in self.edits:
+            word = self.origin.words[edit.index]
+            value = self.origin.strings[word.field]
+            before, end = value[position[word.field] : word.start], word.end
+            if not edit.replacement:
+                stripped = before.rstrip()
+                if not stripped and position[word.field] == 0:
+                    end += len(value[end:]) - len(value[end:].lstrip())
+                before = stripped if stripped or position[word.field] else before
+            pieces[word.field] += (before, edit.replacement)
+            position[word.field] = end
+        return tuple(
+            "".join(pieces[n]) + value[position[n] :] for n, value in enumerate(self.origin.strings)
+        )

@@ -1,0 +1,1 @@
+"""Victims behind one protocol (`attacks.models.Victim`)."""

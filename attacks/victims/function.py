@@ -1,0 +1,56 @@
+"""Any Python function as a victim."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from attacks.errors import AttackError
+from attacks.models import Floats, Inputs
+
+SMALLEST = 1e-30
+"""Probabilities are held above this before their logarithm is taken (float32 ends near 1e-38)."""
+
+
+class FunctionVictim:
+    """A function from texts to class probabilities.
+
+    Args:
+        function: takes a list of strings (of tuples of strings where there are several fields) and
+            returns probabilities of shape (n, len(labels)).
+        labels: label names.
+        fingerprint: identifies what the function computes; without one, nothing is shared between
+            two victims.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[list[str] | list[Inputs]], object],
+        labels: Sequence[str],
+        fingerprint: str | None = None,
+    ) -> None:
+        self._function = function
+        self.labels = tuple(labels)
+        self.fingerprint = fingerprint or hashlib.sha256(repr(id(self)).encode()).hexdigest()
+
+    def encode(self, inputs: Sequence[Inputs]) -> list[Inputs]:
+        """Inputs as they are; they count one token a field."""
+        return list(inputs)
+
+    def run(self, batch: Sequence[Inputs]) -> Floats:
+        """Logarithms of the function's probabilities, shape (len(batch), len(labels)).
+
+        Raises AttackError where the function's answer has another shape.
+        """
+        single = len(batch[0]) == 1
+        texts: list[str] | list[Inputs] = [item[0] for item in batch] if single else list(batch)
+        answer = np.asarray(self._function(texts), dtype=np.float32)
+        if answer.shape != (len(batch), len(self.labels)):
+            raise AttackError(
+                f"The victim function returned shape {answer.shape} for {len(batch)} texts and "
+                f"{len(self.labels)} labels; it must return ({len(batch)}, {len(self.labels)})."
+            )
+        logarithms: Floats = np.log(np.maximum(answer, SMALLEST)).astype(np.float32)
+        return logarithms
