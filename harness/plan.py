@@ -1,0 +1,286 @@
+"""The plan: what a user writes down, checked before anything is loaded.
+
+A plan is TOML. Every section is one frozen model below; an unknown key, a wrong type or a value out of
+range is a `PlanError` that names the key, what is allowed and the nearest valid name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from reports.errors import ReportError
+
+
+class PlanError(ReportError):
+    """The plan is not valid. Exit code 2."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Model(_Section):
+    """The model that is fine-tuned.
+
+    Attributes:
+        base: a bundle (`bundle:minilm-l6`), a local folder or a Hugging Face id.
+        labels: label names in the order of their numbers; taken from the data where empty.
+        max_length: longest input in tokens; longer texts are cut, and counted.
+    """
+
+    base: str
+    labels: tuple[str, ...] = ()
+    max_length: int = Field(default=128, ge=8, le=8192)
+    trust_remote_code: bool = False
+
+
+class Data(_Section):
+    """Where the texts come from and how they are split.
+
+    Attributes:
+        source: a bundle, a file (CSV, JSONL, Parquet), a folder or a Hugging Face id. With
+            `validation` and `test` unset, one source is split by `group` (or at random without one).
+        validation, test: files or `source:split` names of splits that exist already.
+        text: columns shown to the model, in order.
+        label: column with the label; `group`: column whose values never stand in two splits.
+        shares: train, validation and test shares of a split made here.
+        train_limit, validation_limit, test_limit: at most so many rows, drawn by seed.
+        near_duplicate: Jaccard similarity of word 3-shingles from which two texts of different splits
+            count as near duplicates (Lee et al. 2022 use 0.8); the training one is removed.
+    """
+
+    source: str
+    validation: str | None = None
+    test: str | None = None
+    text: tuple[str, ...] = ("text",)
+    label: str = "label"
+    group: str | None = None
+    shares: tuple[float, float, float] = (0.8, 0.1, 0.1)
+    train_limit: int | None = Field(default=None, ge=1)
+    validation_limit: int | None = Field(default=None, ge=1)
+    test_limit: int | None = Field(default=None, ge=1)
+    near_duplicate: float = Field(default=0.8, gt=0.0, le=1.0)
+
+    @model_validator(mode="after")
+    def _shares_are_shares(self) -> Self:
+        if min(self.shares) < 0 or abs(sum(self.shares) - 1) > 1e-6:
+            raise ValueError("shares must be three numbers from 0 that add up to 1")
+        if (self.validation is None) != (self.test is None):
+            raise ValueError("give both validation and test, or neither")
+        return self
+
+
+class Objective(_Section):
+    """A training loss by name, with its parameters (see `withstand ls objectives`)."""
+
+    name: str = "plain"
+    parameters: dict[str, float | int | bool | str] = Field(default_factory=dict)
+
+
+class Augment(_Section):
+    """Attack-generated training examples, made anew each epoch against the current weights.
+
+    Attributes:
+        attacks: recipes that take turns over the attacked examples.
+        share: part of the training set that is attacked each epoch.
+        query_budget: distinct queries an attacked example may cost (None: the recipe's own end).
+        keep_clean: train on the original beside its adversarial version.
+        start_epoch: first epoch (counted from 0) whose data is attacked.
+        keep_failures: train on the hardest candidate too where no attack succeeded.
+    """
+
+    attacks: tuple[str, ...] = Field(min_length=1)
+    share: float = Field(default=0.25, gt=0.0, le=1.0)
+    query_budget: int | None = Field(default=None, ge=1)
+    keep_clean: bool = True
+    start_epoch: int = Field(default=0, ge=0)
+    keep_failures: bool = True
+
+
+class Selection(_Section):
+    """How the checkpoint is chosen: always on validation data.
+
+    Attributes:
+        metric: "accuracy", "loss" or "robust_accuracy" (the worst case over `attacks`).
+        attacks: recipes run on `examples` validation texts after each epoch for robust accuracy.
+        patience: epochs without improvement before training stops early (0: never).
+        max_clean_drop: a checkpoint whose validation accuracy is more than this below the best
+            validation accuracy of the run is not chosen for its robust accuracy.
+    """
+
+    metric: Literal["accuracy", "loss", "robust_accuracy"] = "accuracy"
+    attacks: tuple[str, ...] = ()
+    examples: int = Field(default=100, ge=1)
+    query_budget: int | None = Field(default=None, ge=1)
+    patience: int = Field(default=0, ge=0)
+    max_clean_drop: float = Field(default=0.02, ge=0.0, le=1.0)
+
+    @model_validator(mode="after")
+    def _robust_needs_attacks(self) -> Self:
+        if self.metric == "robust_accuracy" and not self.attacks:
+            raise ValueError('metric "robust_accuracy" needs at least one name in attacks')
+        return self
+
+
+class Train(_Section):
+    """One fine-tuning.
+
+    Attributes:
+        output: folder that the model is saved to.
+        start: "base" (the pretrained weights) or "plain" (what `[train]` left; `[harden]` only).
+        learning_rate, weight_decay: AdamW's.
+        warmup: share of all steps over which the rate rises; then it falls along `schedule`.
+        clip: gradient norm at which gradients are clipped.
+    """
+
+    output: str
+    start: Literal["base", "plain"] = "base"
+    objective: Objective = Objective()
+    augment: Augment | None = None
+    selection: Selection = Selection()
+    epochs: int = Field(default=3, ge=1)
+    batch_size: int = Field(default=16, ge=1)
+    accumulate: int = Field(default=1, ge=1)
+    learning_rate: float = Field(default=5e-5, gt=0.0)
+    weight_decay: float = Field(default=0.01, ge=0.0)
+    warmup: float = Field(default=0.06, ge=0.0, lt=1.0)
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    clip: float = Field(default=1.0, gt=0.0)
+
+
+class Audit(_Section):
+    """What the model must withstand, and on how many examples it is asked.
+
+    Attributes:
+        attacks: recipes, each run on the same `examples` rows of the test split.
+        train_examples: rows of the training split attacked for the robust train/test gap (0: none).
+        train_attacks: the recipes run on those; all of `attacks` where empty.
+        calibrated: attack the temperature-calibrated victim as well.
+    """
+
+    attacks: tuple[str, ...] = ("deepwordbug", "pwws", "textfooler")
+    examples: int = Field(default=200, ge=1)
+    train_examples: int = Field(default=0, ge=0)
+    train_attacks: tuple[str, ...] = ()
+    calibrated: bool = True
+    query_budget: int | None = Field(default=None, ge=1)
+    similarity: str = "bundle:minilm-l6"
+
+
+class Gate(_Section):
+    """A bound that the audit must meet.
+
+    Attributes:
+        metric: dotted name of an estimate, e.g. `clean_accuracy`, `robust_accuracy.pwws`,
+            `gain.textfooler.calibrated`; `withstand ls checks` lists them.
+        at_least, at_most: exactly one of the two.
+        evidence: "interval" (the nearer end of the 95% interval must meet the bound; where it does not
+            but the farther end does, the gate is inconclusive) or "point".
+        on_missing: what a missing value means.
+        why: the reason for the bound; shown in the report.
+    """
+
+    metric: str
+    at_least: float | None = None
+    at_most: float | None = None
+    evidence: Literal["interval", "point"] = "interval"
+    on_missing: Literal["inconclusive", "fail"] = "inconclusive"
+    why: str
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> Self:
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError("give exactly one of at_least and at_most")
+        return self
+
+
+class Plan(_Section):
+    """A whole plan file."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    model: Model
+    data: Data
+    train: Train | None = None
+    harden: Train | None = None
+    audit: Audit = Audit()
+    gates: tuple[Gate, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the resolved plan: every default written out, keys sorted."""
+        return hashlib.sha256(self.canonical().encode()).hexdigest()
+
+    def to_toml(self) -> str:
+        """The resolved plan as TOML, every default written out (keys without a value are left out)."""
+        import tomli_w
+
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+
+    def canonical(self) -> str:
+        """The resolved plan as JSON with sorted keys."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, indent=1)
+
+
+def read_plan(path: Path) -> Plan:
+    """Read and check a plan file.
+
+    Raises PlanError with the key, what is allowed and the nearest valid name.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise PlanError(f"There is no plan file at {path}.") from None
+    except IsADirectoryError:
+        raise PlanError(f"{path} is a folder; a plan is a TOML file.") from None
+    except UnicodeDecodeError:
+        raise PlanError(f"{path} is not UTF-8 text; a plan is a TOML file.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise PlanError(f"{path} is not valid TOML: {error}.") from None
+    return parse_plan(raw, str(path))
+
+
+def parse_plan(raw: dict[str, Any], where: str) -> Plan:
+    """Check an already parsed plan; `where` names it in messages."""
+    try:
+        # TOML has arrays, the plan has tuples: JSON mode takes the one for the other, still strictly.
+        return Plan.model_validate_json(json.dumps(raw, default=str))
+    except ValidationError as error:
+        lines = [_explain(raw, dict(problem)) for problem in error.errors()]
+        raise PlanError(f"{where} is not a valid plan:\n  " + "\n  ".join(lines)) from None
+
+
+def _explain(raw: dict[str, Any], problem: dict[str, Any]) -> str:
+    location = [str(part) for part in problem["loc"]]
+    key = ".".join(location) or "the plan"
+    if problem["type"] == "extra_forbidden":
+        known = _known_keys(location[:-1])
+        near = difflib.get_close_matches(location[-1], known, n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        return f"{key}: there is no such key.{hint} Known here: {', '.join(known)}."
+    if problem["type"] == "missing":
+        return f"{key}: this key is required and missing."
+    given = "" if isinstance(problem["input"], dict | list) else f" (given: {problem['input']!r})"
+    return f"{key}: {problem['msg'].removeprefix('Value error, ')}{given}."
+
+
+def _known_keys(location: list[str]) -> list[str]:
+    """The keys that the section at `location` has."""
+    section: Any = Plan
+    for part in location:
+        if part.isdigit():
+            continue
+        annotation = section.model_fields[part].annotation
+        options = [annotation, *getattr(annotation, "__args__", ())]
+        models = [o for o in options if isinstance(o, type) and issubclass(o, BaseModel)]
+        if not models:
+            return []
+        section = models[0]
+    return sorted(section.model_fields)

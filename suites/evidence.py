@@ -1,0 +1,239 @@
+"""Collect the evidence of an audit: every prediction and every attack outcome, into the run folder.
+
+Nothing is judged here. What a run folder already holds is not asked again, so the same call goes on
+with an interrupted audit; `suites.findings` turns the folder into numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from attacks.engine.cache import Cache
+from attacks.engine.queue import padded_length
+from attacks.engine.scheduler import EngineConfig
+from attacks.models import Floats, Model, Victim
+from attacks.outcomes import Example
+from attacks.recipe import Recipe
+from harness.calibration import fit_temperature
+from reports.errors import ReportError
+from reports.folder import RunFolder
+from reports.progress import Progress
+from reports.records import OutcomeRecord, PredictionRecord
+from suites.campaign import Campaign, run_campaign
+
+
+class UnusableModelError(ReportError):
+    """The model cannot be audited at all (it answers NaN to everything). Exit code 2."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What an audit looks at.
+
+    Attributes:
+        victim: the model under attack.
+        validation: examples on which the temperature is fitted.
+        test: all test examples: clean accuracy is measured on these.
+        train: training examples for the gaps; as many as there are test examples at most.
+        attacked: the part of `test` that is attacked; `attacked_train` the part of `train`.
+    """
+
+    victim: Victim
+    validation: Sequence[Example]
+    test: Sequence[Example]
+    train: Sequence[Example]
+    attacked: Sequence[Example]
+    attacked_train: Sequence[Example]
+
+
+@dataclass
+class Collector:
+    """Runs checks against one target and records what they see.
+
+    Attributes:
+        models: constraint models by name; the victim is added.
+        limited: the caller asked for fewer examples than the plan has (`--limit`).
+    """
+
+    folder: RunFolder
+    target: Target
+    models: Mapping[str, Model]
+    progress: Progress
+    seed: int
+    query_budget: int | None = None
+    config: EngineConfig = EngineConfig()
+    cache: Cache = field(default_factory=Cache)
+
+    def __post_init__(self) -> None:
+        self._outcomes: dict[str, dict[str, OutcomeRecord]] = {}
+        self._predicted: dict[str, dict[str, PredictionRecord]] = {}
+        for outcome in self.folder.outcomes():
+            self._outcomes.setdefault(outcome.check, {})[outcome.example_id] = outcome
+        for prediction in self.folder.predictions():
+            self._predicted.setdefault(prediction.check, {})[prediction.example_id] = prediction
+
+    def clean(self, split: str, examples: Sequence[Example]) -> list[PredictionRecord]:
+        """Predictions on unaltered examples.
+
+        Raises UnusableModelError where not one of them has a finite answer.
+        """
+        check = f"clean@{split}"
+        known = self._predicted.setdefault(check, {})
+        left = [example for example in examples if example.id not in known]
+        if left:
+            with self.stage(check):
+                for example, logits in predict(self.target.victim, left, self.progress, check):
+                    record = _prediction(check, split, example, logits)
+                    known[example.id] = record
+                    self.folder.record(record)
+        found = [known[example.id] for example in examples]
+        if found and all(record.predicted is None for record in found):
+            raise UnusableModelError(
+                f"The model answers NaN or infinity to all {len(found)} {split} examples. Its weights "
+                "are broken (a diverged training is the usual cause): train it again, or name another."
+            )
+        return found
+
+    def temperature(self) -> float:
+        """The temperature that fits the validation predictions best (by likelihood), as recorded."""
+        for event in self.folder.events():
+            if event["event"] == "temperature":
+                return float(event["value"])
+        records = self.clean("validation", self.target.validation)
+        usable = [r for r in records if r.predicted is not None]
+        logits = np.array([r.logits for r in usable], dtype=np.float64)
+        value = float(fit_temperature(logits, np.array([r.label for r in usable])))
+        self.folder.append("temperature", value=value, fitted_on="validation", n=len(usable))
+        return value
+
+    def attack(
+        self,
+        recipe: Recipe,
+        split: str,
+        examples: Sequence[Example],
+        temperature: float | None = None,
+    ) -> list[OutcomeRecord]:
+        """One recipe on one split; with a temperature, against the calibrated victim."""
+        campaign = Campaign(
+            recipe,
+            examples,
+            split,
+            self.seed,
+            temperature=1.0 if temperature is None else temperature,
+            calibrated=temperature is not None,
+            query_budget=self.query_budget,
+            model=self.target.victim.fingerprint,
+        )
+        known = self._outcomes.setdefault(campaign.check, {})
+        if all(example.id in known for example in examples):
+            return [known[example.id] for example in examples]
+        self.folder.append(
+            "campaign",
+            check=campaign.check,
+            attack=recipe.name,
+            family=recipe.family,
+            split=split,
+            calibrated=campaign.calibrated,
+            query_budget=self.query_budget,
+            recipe={
+                "source": recipe.source,
+                "parameters": recipe.parameters(),
+                "deviations": list(recipe.deviations),
+            },
+        )
+        with self.stage(campaign.check):
+            outcomes, _ = run_campaign(
+                campaign,
+                {**self.models, "victim": self.target.victim},
+                record=self.folder.append,
+                progress=self.progress,
+                done=known,
+                config=self.config,
+                cache=self.cache,
+            )
+        known.update({outcome.example_id: outcome for outcome in outcomes})
+        return outcomes
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Record what a stage takes; an interrupted one leaves no time, its outcomes stay."""
+        started = perf_counter()
+        yield
+        self.folder.append("stage", name=name, seconds=round(perf_counter() - started, 3))
+
+
+def predict(
+    victim: Victim,
+    examples: Sequence[Example],
+    progress: Progress,
+    title: str,
+    batch_tokens: int = 4096,
+) -> Iterator[tuple[Example, Floats]]:
+    """Logits of every example, in batches of similar length; the order is that of length."""
+    encodings = victim.encode([example.text.strings for example in examples])
+    order = sorted(range(len(examples)), key=lambda i: (len(encodings[i]), i))
+    with progress.task(title, len(examples)) as task:
+        at = 0
+        while at < len(order):
+            length = padded_length(len(encodings[order[at]]))
+            batch = [
+                i
+                for i in order[at : at + max(1, min(64, batch_tokens // length))]
+                if padded_length(len(encodings[i])) == length
+            ]
+            rows = victim.run([encodings[i] for i in batch])
+            yield from ((examples[i], row) for i, row in zip(batch, rows, strict=True))
+            at += len(batch)
+            task.update(at)
+
+
+def _prediction(check: str, split: str, example: Example, logits: Floats) -> PredictionRecord:
+    values = [float(value) for value in logits]
+    finite = all(math.isfinite(value) for value in values)
+    highest = max(values) if finite else 0.0
+    loss = (
+        highest
+        + math.log(math.fsum(math.exp(value - highest) for value in values))
+        - values[example.label]
+        if finite
+        else None
+    )
+    return PredictionRecord(
+        check=check,
+        example_id=example.id,
+        split=split,
+        label=example.label,
+        group=example.group,
+        predicted=int(np.argmax(logits)) if finite else None,
+        logits=tuple(values),
+        loss=loss,
+    )
+
+
+def sample(examples: Sequence[Example], count: int, seed: int) -> list[Example]:
+    """`count` examples drawn by hash of (seed, id): which ones depends on neither order nor the rest."""
+
+    def draw(example: Example) -> str:
+        return hashlib.sha256(f"{seed}\x1f{example.id}".encode()).hexdigest()
+
+    chosen = {example.id for example in sorted(examples, key=draw)[:count]}
+    return [example for example in examples if example.id in chosen]
+
+
+def describe_costs(events: Iterator[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """What every check spent, added up over the processes that worked on it, by check."""
+    totals: dict[str, dict[str, float]] = {}
+    for event in events:
+        if event["event"] == "cost":
+            total = totals.setdefault(event["check"], {})
+            for key in ("scored", "cached", "seconds", "victim_seconds", "constraint_seconds"):
+                total[key] = total.get(key, 0) + event.get(key, 0)
+    return totals

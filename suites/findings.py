@@ -1,0 +1,263 @@
+"""From a run folder to results: a pure function of the recorded events, no model needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, cast
+
+from harness.plan import Gate
+from reports import gaps, summaries
+from reports.folder import RunFolder
+from reports.records import OutcomeRecord
+from reports.results import (
+    AttackResult,
+    DataInfo,
+    Kind,
+    ModelInfo,
+    Results,
+    RunInfo,
+    UnionResult,
+    empty,
+)
+from reports.statistics import Estimate
+from suites.evidence import describe_costs
+from suites.verdict import Verdict, decide
+
+LIMITS = (
+    "Attacks that were not run may succeed where these failed: the list above is all that was tried.",
+    "Attack texts were not read by people: some may have changed the meaning, which makes the model "
+    "look weaker than it is.",
+    "Other languages, other domains and longer texts than these were not tested.",
+    "Poisoned training data, model theft and privacy attacks are out of scope.",
+)
+
+
+def audit_results(folder: RunFolder, kind: Kind = "audit") -> Results:
+    """Everything that an audit says, from its folder alone; the verdict is added by `with_verdict`."""
+    events = list(folder.events())
+    results = empty(kind, run_info(events))
+    subject = _last(events, "subject")
+    results["model"] = cast("ModelInfo | None", subject.get("model"))
+    results["data"] = cast("DataInfo | None", subject.get("data"))
+    seen = set(results["model"]["seen_attacks"] if results["model"] else ())
+    temperature = _last(events, "temperature").get("value")
+    if results["model"] is not None:
+        results["model"]["temperature"] = temperature
+    predictions = {
+        split: folder.predictions(f"clean@{split}") for split in ("train", "validation", "test")
+    }
+    for split, records in predictions.items():
+        if records:
+            results["clean"][split] = cast("Any", summaries.summarize_clean(records).to_dict())
+    costs = describe_costs(iter(events))
+    campaigns = {e["check"]: e for e in events if e["event"] == "campaign"}
+    outcomes = {check: folder.outcomes(check) for check in campaigns}
+    results["attacks"] = [
+        _attack(campaign, outcomes[check], costs.get(check, {}), seen)
+        for check, campaign in campaigns.items()
+    ]
+    results["unions"] = _unions(campaigns, outcomes)
+    results["gaps"] = _gaps(predictions, campaigns, outcomes, seen, temperature)
+    results["stages"] = [
+        {"name": e["name"], "seconds": e["seconds"]} for e in events if e["event"] == "stage"
+    ]
+    test = [o for check, os in outcomes.items() if campaigns[check]["split"] == "test" for o in os]
+    results["examples"] = summaries.worst_examples(test)
+    results["limits"] = list(LIMITS)
+    return results
+
+
+def run_info(events: Sequence[Mapping[str, Any]]) -> RunInfo:
+    """Which run this is, from its first and last events."""
+    started = events[0]
+    return {
+        "id": started["id"],
+        "name": started["name"],
+        "created": started["time"],
+        "finished": events[-1]["time"],
+        "command": list(started.get("command", [])),
+        "plan_digest": started.get("plan_digest"),
+    }
+
+
+def _last(events: Iterable[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = {}
+    for event in events:
+        if event["event"] == name:
+            found = event
+    return found
+
+
+def _attack(
+    campaign: Mapping[str, Any],
+    outcomes: Sequence[OutcomeRecord],
+    cost: Mapping[str, float],
+    seen: set[str],
+) -> AttackResult:
+    summary = summaries.summarize_attack(outcomes)
+    queries = {
+        "raw": summary.queries["raw"],
+        "unique": summary.queries["unique"],
+        "cached": int(cost.get("cached", 0)),
+        "scored": int(cost.get("scored", 0)),
+    }
+    return cast(
+        "AttackResult",
+        {
+            "name": campaign["attack"],
+            "family": campaign["family"],
+            "seen": campaign["attack"] in seen,
+            "calibrated": campaign["calibrated"],
+            "split": campaign["split"],
+            "recipe": campaign["recipe"],
+            **summary.to_dict(),
+            "queries": queries,
+            "seconds": {
+                "total": round(cost.get("seconds", 0.0), 3),
+                "victim": round(cost.get("victim_seconds", 0.0), 3),
+                "constraints": round(cost.get("constraint_seconds", 0.0), 3),
+            },
+        },
+    )
+
+
+def _by_attack(
+    campaigns: Mapping[str, Mapping[str, Any]],
+    outcomes: Mapping[str, Sequence[OutcomeRecord]],
+    split: str,
+    calibrated: bool,
+) -> dict[str, Sequence[OutcomeRecord]]:
+    return {
+        campaign["attack"]: outcomes[check]
+        for check, campaign in campaigns.items()
+        if campaign["split"] == split and campaign["calibrated"] == calibrated
+    }
+
+
+def _unions(
+    campaigns: Mapping[str, Mapping[str, Any]], outcomes: Mapping[str, Sequence[OutcomeRecord]]
+) -> list[UnionResult]:
+    found: list[UnionResult] = []
+    for split in ("test", "train"):
+        for calibrated in (False, True):
+            table = _by_attack(campaigns, outcomes, split, calibrated)
+            if len(table) > 1:
+                found.append(
+                    {
+                        "label": f"any of {len(table)} attacks",
+                        "attacks": list(table),
+                        "calibrated": calibrated,
+                        "split": split,
+                        "robust_accuracy": cast("Any", summaries.union(table).to_dict()),
+                    }
+                )
+    return found
+
+
+def _gaps(
+    predictions: Mapping[str, Sequence[Any]],
+    campaigns: Mapping[str, Mapping[str, Any]],
+    outcomes: Mapping[str, Sequence[OutcomeRecord]],
+    seen: set[str],
+    temperature: float | None,
+) -> list[Any]:
+    found = []
+    if predictions["train"] and predictions["test"]:
+        found.append(gaps.accuracy_gap(predictions["train"], predictions["test"]))
+        found.append(gaps.loss_gap(predictions["train"], predictions["test"]))
+    test = _by_attack(campaigns, outcomes, "test", calibrated=False)
+    train = _by_attack(campaigns, outcomes, "train", calibrated=False)
+    found += [gaps.robust_gap(train[name], test[name], name) for name in train if name in test]
+    known = {name: rows for name, rows in test.items() if name in seen}
+    unknown = {name: rows for name, rows in test.items() if name not in seen}
+    if known and unknown:
+        found.append(gaps.seen_unseen_gap(known, unknown))
+    if predictions["test"] and temperature is not None:
+        found.append(gaps.calibration_gap(predictions["test"], temperature))
+    return found
+
+
+def estimates(results: Mapping[str, Any]) -> dict[str, Estimate]:
+    """Every number that a gate can name, by metric name, from results.json alone.
+
+    `clean_accuracy`, `robust_accuracy.ATTACK`, `robust_accuracy.union`,
+    `attack_success_rate.ATTACK`, each attack's also with `.calibrated`; `gap.NAME`; and where a
+    baseline is compared, the same names behind `before.`, and `gain.…` for the paired differences.
+    """
+    found: dict[str, Estimate] = {}
+    comparison = results.get("comparison")
+    if comparison:
+        found.update({f"before.{k}": v for k, v in estimates(comparison["before"]).items()})
+        found.update(estimates(comparison["after"]))
+        for row in comparison["differences"]:
+            found[f"gain.{row['metric']}"] = Estimate.from_dict(row["difference"])
+        return found
+    clean = results.get("clean", {}).get("test")
+    if clean:
+        found["clean_accuracy"] = Estimate.from_dict(clean["accuracy"])
+        found["calibration_error"] = Estimate.from_dict(clean["ece"])
+    for attack in results.get("attacks", []):
+        if attack["split"] == "test":
+            suffix = attack["name"] + (".calibrated" if attack["calibrated"] else "")
+            for metric in ("robust_accuracy", "attack_success_rate"):
+                found[f"{metric}.{suffix}"] = Estimate.from_dict(attack[metric])
+    for union in results.get("unions", []):
+        if union["split"] == "test":
+            suffix = ".calibrated" if union["calibrated"] else ""
+            found[f"robust_accuracy.union{suffix}"] = Estimate.from_dict(union["robust_accuracy"])
+    for row in results.get("gaps", []):
+        found[f"gap.{row['name']}"] = Estimate.from_dict(row["difference"])
+    return found
+
+
+def problems(results: Mapping[str, Any], limited: bool = False) -> list[str]:
+    """Whatever makes the evidence incomplete, in words: each turns a pass into inconclusive."""
+    found = []
+    if limited:
+        found.append("partial run: fewer examples than the plan asks for (--limit)")
+    sides = [results]
+    if results.get("comparison"):
+        sides = [results["comparison"]["before"], results["comparison"]["after"]]
+    for side in sides:
+        for attack in side.get("attacks", []):
+            errored = attack["counts"]["errored"]
+            if errored:
+                which = " (calibrated)" if attack["calibrated"] else ""
+                found.append(
+                    f"{errored} of {attack['counts']['total']} examples errored under "
+                    f"{attack['name']}{which} on {attack['split']}"
+                )
+    return found
+
+
+def with_verdict(results: Results, gates: Sequence[Gate], limited: bool = False) -> Verdict:
+    """Decide the gates, store the verdict in the results, and return it."""
+    verdict = decide(gates, estimates(results), problems(results, limited))
+    results["verdict"] = cast(
+        "Any",
+        {
+            "value": verdict.value,
+            "exit_code": verdict.exit_code,
+            "reasons": list(verdict.reasons),
+            "gates": [
+                {
+                    "name": result.gate.metric,
+                    "metric": result.gate.metric,
+                    "slice": None,
+                    "bound": result.gate.at_least
+                    if result.gate.at_least is not None
+                    else result.gate.at_most,
+                    "direction": "at_least" if result.gate.at_least is not None else "at_most",
+                    "evidence": result.gate.evidence,
+                    "value": asdict(result.estimate or Estimate.missing(result.reason)),
+                    "verdict": result.verdict,
+                    "why": result.gate.why,
+                    "examples_needed": result.examples_needed,
+                    "explanation": result.reason,
+                }
+                for result in verdict.gates
+            ],
+        },
+    )
+    return verdict

@@ -1,0 +1,172 @@
+"""The verdict: one pure function of measured estimates and the gates of the plan.
+
+A gate passes or fails only on evidence. What the sample is too small to decide is inconclusive, with
+the number of examples that would decide it. Several gates share one error budget (Holm 1979).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.plan import Gate
+from reports.statistics import Estimate, examples_needed, holm
+
+Word = Literal["pass", "fail", "inconclusive"]
+
+EXIT_CODES: dict[Word, int] = {"pass": 0, "fail": 1, "inconclusive": 3}
+
+Z = 1.959963984540054
+"""Two-sided 95% normal quantile: intervals are 95% intervals, and a gate may err 2.5% a side."""
+
+ONE_SIDED = 0.025
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """One gate with what was measured.
+
+    `p_pass` and `p_fail` are one-sided p-values against "the bound is not met" and "the bound is met",
+    by a normal approximation on the bound's side of the interval, after Holm's correction (None for
+    point evidence and missing values). `examples_needed` is given where the gate is undecided.
+    """
+
+    gate: Gate
+    estimate: Estimate | None
+    verdict: Word
+    reason: str
+    p_pass: float | None = None
+    p_fail: float | None = None
+    examples_needed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer, its reasons in words, and every gate."""
+
+    value: Word
+    reasons: tuple[str, ...]
+    gates: tuple[GateResult, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """What the command line ends with: 0, 1 or 3."""
+        return EXIT_CODES[self.value]
+
+
+def decide(
+    gates: Sequence[Gate], estimates: Mapping[str, Estimate], problems: Sequence[str] = ()
+) -> Verdict:
+    """The verdict over all gates.
+
+    Args:
+        gates: as the plan has them.
+        estimates: measured values by metric name.
+        problems: whatever makes the evidence incomplete (errored examples, a limited run), in words.
+            A problem never turns a failure into anything else, and a pass into inconclusive.
+    """
+    results = _judge_all(gates, estimates)
+    failed = [r for r in results if r.verdict == "fail"]
+    open_ = [r for r in results if r.verdict == "inconclusive"]
+    reasons = tuple(r.reason for r in (*failed, *open_)) + tuple(problems)
+    if failed:
+        return Verdict("fail", reasons, results)
+    if open_ or problems:
+        return Verdict("inconclusive", reasons, results)
+    if not gates:
+        return Verdict("inconclusive", ("the plan has no gate, so nothing was required",), results)
+    return Verdict("pass", (), results)
+
+
+def _judge_all(gates: Sequence[Gate], estimates: Mapping[str, Estimate]) -> tuple[GateResult, ...]:
+    tested: list[int] = []
+    results: list[GateResult | None] = []
+    for number, gate in enumerate(gates):
+        estimate = estimates.get(gate.metric)
+        if estimate is None or estimate.value is None:
+            results.append(_missing(gate, estimate))
+        elif gate.evidence == "point":
+            results.append(_by_point(gate, estimate))
+        else:
+            tested.append(number)
+            results.append(None)
+    passing = holm([_p_value(gates[n], estimates[gates[n].metric]) for n in tested])
+    failing = holm([1 - _p_value(gates[n], estimates[gates[n].metric]) for n in tested])
+    for number, p_pass, p_fail in zip(tested, passing, failing, strict=True):
+        gate = gates[number]
+        results[number] = _by_interval(gate, estimates[gate.metric], p_pass, p_fail)
+    return tuple(r for r in results if r is not None)
+
+
+def _missing(gate: Gate, estimate: Estimate | None) -> GateResult:
+    why = (estimate.reason if estimate else None) or "it was not measured"
+    return GateResult(gate, estimate, gate.on_missing, f"{gate.metric} has no value: {why}")
+
+
+def _by_point(gate: Gate, estimate: Estimate) -> GateResult:
+    met = _distance(gate, estimate) >= 0
+    sign = "meets" if met else "misses"
+    return GateResult(
+        gate, estimate, "pass" if met else "fail", f"{_shown(gate, estimate)} {sign} its bound"
+    )
+
+
+def _by_interval(gate: Gate, estimate: Estimate, p_pass: float, p_fail: float) -> GateResult:
+    shown = _shown(gate, estimate)
+    if p_pass <= ONE_SIDED:
+        return GateResult(gate, estimate, "pass", f"{shown} meets its bound", p_pass, p_fail)
+    if p_fail <= ONE_SIDED:
+        return GateResult(gate, estimate, "fail", f"{shown} misses its bound", p_pass, p_fail)
+    bound = gate.at_least if gate.at_least is not None else gate.at_most or 0.0
+    needed = examples_needed(estimate, bound)
+    if needed is not None and needed <= estimate.n:
+        needed = (
+            None  # the sample would do for this gate alone; it is Holm's correction that holds it
+        )
+    more = f"; about {needed} examples would decide it" if needed else ""
+    return GateResult(
+        gate,
+        estimate,
+        "inconclusive",
+        f"{shown} cannot be told from its bound with {estimate.n} examples{more}",
+        p_pass,
+        p_fail,
+        needed,
+    )
+
+
+def _distance(gate: Gate, estimate: Estimate) -> float:
+    """How far the value is on the good side of the bound."""
+    value = estimate.value or 0.0
+    if gate.at_least is not None:
+        return value - gate.at_least
+    return (gate.at_most or 0.0) - value
+
+
+def _half_width(gate: Gate, estimate: Estimate) -> float:
+    """Width of the interval from the value towards the bound."""
+    value = estimate.value or 0.0
+    low = estimate.low if estimate.low is not None else -math.inf
+    high = estimate.high if estimate.high is not None else math.inf
+    bound = gate.at_least if gate.at_least is not None else gate.at_most or 0.0
+    return value - low if bound < value else high - value
+
+
+def _p_value(gate: Gate, estimate: Estimate) -> float:
+    """One-sided p against "the bound is not met"; 0.025 exactly where the interval ends on the bound."""
+    half = _half_width(gate, estimate)
+    distance = _distance(gate, estimate)
+    if half == 0:
+        return 0.0 if distance >= 0 else 1.0
+    return 0.5 * math.erfc(distance / (half / Z) / math.sqrt(2))
+
+
+def _shown(gate: Gate, estimate: Estimate) -> str:
+    bound = (
+        f"at least {gate.at_least:g}" if gate.at_least is not None else f"at most {gate.at_most:g}"
+    )
+    low = "?" if estimate.low is None else f"{estimate.low:.3f}"
+    high = "?" if estimate.high is None else f"{estimate.high:.3f}"
+    return f"{gate.metric} = {estimate.value:.3f} [{low}, {high}] (bound: {bound})"

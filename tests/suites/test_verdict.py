@@ -1,0 +1,95 @@
+"""The verdict: decided on evidence only, and errors never help."""
+
+from __future__ import annotations
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from harness.plan import Gate
+from reports.statistics import Estimate, rate
+from suites.verdict import decide
+
+FLOOR = Gate(metric="robust_accuracy.pwws", at_least=0.5, why="a test")
+
+
+def test_a_value_far_above_its_bound_passes() -> None:
+    verdict = decide([FLOOR], {FLOOR.metric: rate(80, 100)})
+    assert (verdict.value, verdict.exit_code) == ("pass", 0)
+
+
+def test_a_value_far_below_its_bound_fails_and_says_which() -> None:
+    verdict = decide([FLOOR], {FLOOR.metric: rate(10, 100)})
+    assert (verdict.value, verdict.exit_code) == ("fail", 1)
+    assert "robust_accuracy.pwws = 0.100 [0.055, 0.174] (bound: at least 0.5)" in verdict.reasons[0]
+
+
+def test_a_small_sample_is_inconclusive_with_the_examples_that_would_decide() -> None:
+    verdict = decide([FLOOR], {FLOOR.metric: rate(11, 20)})
+    assert (verdict.value, verdict.exit_code) == ("inconclusive", 3)
+    needed = verdict.gates[0].examples_needed
+    assert needed is not None
+    assert (
+        decide([FLOOR], {FLOOR.metric: rate(round(0.55 * needed * 1.3), round(needed * 1.3))}).value
+        == "pass"
+    )
+
+
+def test_point_evidence_takes_the_value_as_it_is() -> None:
+    gate = FLOOR.model_copy(update={"evidence": "point"})
+    assert decide([gate], {gate.metric: rate(11, 20)}).value == "pass"
+    assert decide([gate], {gate.metric: rate(9, 20)}).value == "fail"
+
+
+def test_an_upper_bound_is_read_the_other_way_round() -> None:
+    ceiling = Gate(
+        metric="robust_accuracy.pwws", at_most=0.3, why="the undefended model must break"
+    )
+    assert decide([ceiling], {ceiling.metric: rate(5, 100)}).value == "pass"
+    assert decide([ceiling], {ceiling.metric: rate(80, 100)}).value == "fail"
+
+
+def test_a_missing_value_is_inconclusive_unless_the_plan_says_fail() -> None:
+    assert decide([FLOOR], {}).value == "inconclusive"
+    strict = FLOOR.model_copy(update={"on_missing": "fail"})
+    assert decide([strict], {strict.metric: Estimate.missing("nothing attackable")}).value == "fail"
+
+
+def test_a_problem_turns_a_pass_into_inconclusive_and_leaves_a_failure() -> None:
+    problem = ["3 examples errored"]
+    assert decide([FLOOR], {FLOOR.metric: rate(80, 100)}, problem).value == "inconclusive"
+    assert decide([FLOOR], {FLOOR.metric: rate(10, 100)}, problem).value == "fail"
+
+
+def test_a_plan_without_gates_is_never_a_pass() -> None:
+    assert decide([], {}).value == "inconclusive"
+
+
+def test_several_gates_share_one_error_budget() -> None:
+    estimate = rate(60, 100)  # its 95% interval just leaves 0.5 out
+    assert decide([FLOOR], {FLOOR.metric: estimate}).value == "pass"
+    gates = [FLOOR.model_copy(update={"metric": f"m{n}"}) for n in range(10)]
+    assert decide(gates, {gate.metric: estimate for gate in gates}).value == "inconclusive"
+
+
+@given(count=st.integers(0, 200), n=st.integers(1, 200), bound=st.floats(0.05, 0.95))
+def test_one_gate_agrees_with_its_interval(count: int, n: int, bound: float) -> None:
+    assume(count <= n)
+    estimate = rate(count, n)
+    gate = FLOOR.model_copy(update={"at_least": bound})
+    verdict = decide([gate], {gate.metric: estimate}).value
+    assert estimate.low is not None
+    assert estimate.high is not None
+    assume(min(abs(estimate.low - bound), abs(estimate.high - bound)) > 1e-9)
+    expected = (
+        "pass" if estimate.low > bound else "fail" if estimate.high < bound else "inconclusive"
+    )
+    assert verdict == expected
+
+
+@given(n=st.integers(10, 400), count=st.integers(0, 400), more=st.integers(1, 200))
+def test_further_successes_never_turn_a_pass_into_a_failure(n: int, count: int, more: int) -> None:
+    assume(count <= n)
+    before = decide([FLOOR], {FLOOR.metric: rate(count, n)}).value
+    after = decide([FLOOR], {FLOOR.metric: rate(count + more, n + more)}).value
+    order = {"fail": 0, "inconclusive": 1, "pass": 2}
+    assert order[after] >= order[before]
