@@ -109,9 +109,18 @@ class Collector:
                 return float(event["value"])
         records = self.clean("validation", self.target.validation)
         usable = [r for r in records if r.predicted is not None]
-        logits = np.array([r.logits for r in usable], dtype=np.float64)
-        value = float(fit_temperature(logits, np.array([r.label for r in usable])))
-        self.folder.append("temperature", value=value, fitted_on="validation", n=len(usable))
+        fitted = fit_temperature([r.logits for r in usable], [r.label for r in usable])
+        # Where every prediction is right the optimum is no estimate; nothing is rescaled then.
+        value = 1.0 if fitted.at_bound else round(fitted.temperature, 6)
+        self.folder.append(
+            "temperature",
+            value=value,
+            fitted_on="validation",
+            n=fitted.n,
+            at_bound=fitted.at_bound,
+            nll_before=fitted.nll_before,
+            nll_after=fitted.nll_after,
+        )
         return value
 
     def attack(

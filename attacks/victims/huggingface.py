@@ -13,6 +13,14 @@ from attacks.engine.queue import padded_length
 from attacks.models import Floats, Inputs
 
 
+ROWS = 4
+"""Batches are filled up to a multiple of so many rows.
+
+Matrix kernels treat leftover rows by other code, whose sums differ in the last bit. With whole blocks and a
+padded length that depends on the text alone, a CPU gives a text the same bits in every batch.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Encoding:
     """Token ids of one input, special tokens included; `kinds` where the model has token types."""
@@ -63,6 +71,8 @@ class _TransformersModel:
         ]
 
     def _inputs(self, batch: Sequence[Encoding]) -> dict[str, torch.Tensor]:
+        """Padded tensors of the batch and, to fill the last block of rows, repetitions of its end."""
+        batch = [*batch, *[batch[-1]] * (-len(batch) % ROWS)]
         width = min(padded_length(max(len(item) for item in batch)), self._max_length)
         device = next(self._model.parameters()).device
         tensors = {
@@ -126,7 +136,7 @@ class HuggingFaceVictim(_TransformersModel):
         """Logits, shape (len(batch), len(labels)), float32."""
         with self._evaluating():
             logits: Floats = self._model(**self._inputs(batch)).logits.float().cpu().numpy()
-        return logits
+        return logits[: len(batch)]
 
 
 class HuggingFaceEncoder(_TransformersModel):
@@ -140,7 +150,7 @@ class HuggingFaceEncoder(_TransformersModel):
             mask = inputs["attention_mask"].unsqueeze(-1).to(hidden.dtype)
             mean = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1)
             vectors: Floats = torch.nn.functional.normalize(mean, dim=-1).cpu().numpy()
-        return vectors
+        return vectors[: len(batch)]
 
 
 def _readable(value: str) -> str:

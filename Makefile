@@ -1,0 +1,60 @@
+# `make demo` and `make test` are the two commands; both make .venv on first use and reuse it after.
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+CONSTRAINTS ?= constraints.txt
+# One thread a process while tests run side by side: two would stall on each other's barriers.
+export OMP_NUM_THREADS ?= $(if $(filter test%,$(MAKECMDGOALS)),1,2)
+export TOKENIZERS_PARALLELISM = false
+
+.PHONY: demo demo-full test test-slow test-transformers4 lint clean
+
+demo: $(VENV)/.installed  ## train, audit, harden, audit again and open-able report, within fifteen minutes
+	$(BIN)/withstand harden plans/demo.toml
+
+demo-full: $(VENV)/.installed  ## the same on everything, an hour or two; run it again to go on where it stopped
+	$(BIN)/withstand harden plans/demo-full.toml --resume last
+
+test: $(VENV)/.installed-test lint  ## lint, types and the test suite
+	$(BIN)/python -m pytest -q -n 2 -m "not slow"
+
+test-slow: $(VENV)/.installed-test  ## the tests that take minutes of model time
+	$(BIN)/python -m pytest -q -n 2 -m slow
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test-transformers4:  ## smoke-test against the oldest supported transformers, in an environment of its own
+	$(MAKE) VENV=.venv-transformers4 CONSTRAINTS=constraints-transformers4.txt .venv-transformers4/.installed-test
+	.venv-transformers4/bin/python -m pytest -q -m smoke
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "Withstand needs Python 3.11, 3.12 or 3.13 on the PATH." >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+# torch first and alone: whatever is already there (a CUDA build, say) is kept.
+$(VENV)/.torch: $(CONSTRAINTS) | $(VENV)/bin/python
+	@$(BIN)/python -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("torch") is None)' \
+		|| { echo "installing torch"; $(PIP) install "$$(grep '^torch==' $(CONSTRAINTS))"; }
+	@touch $@
+
+$(VENV)/.installed: pyproject.toml $(CONSTRAINTS) requirements-bundles.txt $(VENV)/.torch
+	@echo "installing withstand into $(VENV)"
+	@grep -v '^torch==' $(CONSTRAINTS) > $(VENV)/constraints.txt
+	@$(PIP) install -c $(VENV)/constraints.txt -e .
+	@$(PIP) install --no-deps --require-hashes -r requirements-bundles.txt
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	@$(PIP) install -c $(VENV)/constraints.txt -r requirements-test.txt
+	@touch $@
+
+clean:  ## remove environments and caches; models and runs stay
+	rm -rf .venv .venv-transformers4 .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build

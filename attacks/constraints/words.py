@@ -1,0 +1,87 @@
+"""Conditions on the words that an edit takes out and puts in."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from attacks.constraints.changes import changed_between
+from attacks.errors import AttackError
+from attacks.resources import neighbours, pos
+from attacks.text import Candidate
+
+
+@dataclass(frozen=True)
+class SamePartOfSpeech:
+    """A replacement has the part of speech of the original word, both read in the current text.
+
+    Attributes:
+        nouns_for_verbs: let nouns stand for verbs and the other way round.
+    """
+
+    nouns_for_verbs: bool = False
+
+    def allows(self, candidate: Candidate, previous: Candidate) -> bool:
+        """See `attacks.protocols.Constraint.allows`."""
+        return all(self._fits(candidate, index) for index in changed_between(candidate, previous))
+
+    def _fits(self, candidate: Candidate, index: int) -> bool:
+        original = candidate.replace(index, candidate.origin.words[index].string)
+        before = pos.universal(pos.tag_at(original, index))
+        after = pos.universal(pos.tag_at(candidate, index)) if candidate.word(index) else None
+        if self.nouns_for_verbs and {before, after} <= {"NOUN", "VERB"}:
+            return True
+        return before == after
+
+
+@dataclass(frozen=True)
+class EmbeddingCosine:
+    """A replacement's word vector has at least the cosine `least` with that of the original word.
+
+    Words without a vector pass, as in TextAttack's `WordEmbeddingDistance`.
+    """
+
+    least: float
+
+    def __post_init__(self) -> None:
+        if not neighbours.FLOOR <= self.least <= 1:
+            raise AttackError(
+                f"A least cosine of {self.least} cannot be checked: the table of neighbours begins at "
+                f"{neighbours.FLOOR}. Give a value from {neighbours.FLOOR} to 1."
+            )
+
+    def allows(self, candidate: Candidate, previous: Candidate) -> bool:
+        """See `attacks.protocols.Constraint.allows`."""
+        return all(
+            self._near(candidate.origin.words[index].string, candidate.word(index))
+            for index in changed_between(candidate, previous)
+        )
+
+    def _near(self, before: str, after: str) -> bool:
+        if not (neighbours.knows(before) and neighbours.knows(after)):
+            return True
+        cosine = neighbours.cosine(before, after)
+        return cosine is not None and cosine >= self.least
+
+
+@dataclass(frozen=True)
+class MaxWordsChanged:
+    """At most a share of the original's words differ, rounded up as in TextAttack.
+
+    Attributes:
+        share: between 0 and 1.
+        at_least: as many may differ in every text, however short.
+    """
+
+    share: float
+    at_least: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share <= 1:
+            raise AttackError(f"A share of words lies between 0 and 1, and {self.share} does not.")
+
+    def allows(self, candidate: Candidate, previous: Candidate) -> bool:
+        """See `attacks.protocols.Constraint.allows`."""
+        # Rounded first: 0.1 * 30 is a little more than 3 in binary, which would allow a fourth word.
+        share = math.ceil(round(self.share * len(candidate.origin.words), 9))
+        return len(candidate.changed) <= max(share, self.at_least)

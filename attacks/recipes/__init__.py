@@ -1,0 +1,77 @@
+"""The catalogue of attacks: built-in recipes, and those that other distributions add.
+
+A recipe is a function that takes parameters with defaults and returns a `Recipe`. Another distribution
+adds its own under the entry-point group `withstand.attacks`; a built-in name cannot be taken over.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, get_type_hints
+
+from attacks.errors import AttackError, unknown_name
+from attacks.recipe import Recipe
+from attacks.recipes import deepwordbug, pwws, textfooler
+
+Builder = Callable[..., Recipe]
+
+GROUP = "withstand.attacks"
+BUILTIN: dict[str, Builder] = {
+    "deepwordbug": deepwordbug.build,
+    "pwws": pwws.build,
+    "textfooler": textfooler.build,
+}
+
+
+def names() -> tuple[str, ...]:
+    """Every attack that can be loaded, in alphabetical order; nothing of others' code is imported."""
+    return tuple(sorted({*BUILTIN, *_added()}))
+
+
+def load(name: str, **overrides: Any) -> Recipe:
+    """The recipe called `name`, with some of its parameters set.
+
+    Raises AttackError where there is no such recipe or parameter, or a value has the wrong type.
+    """
+    builder = _builder(name)
+    hints = get_type_hints(builder)
+    parameters = inspect.signature(builder).parameters
+    for key, value in overrides.items():
+        if key not in parameters:
+            raise unknown_name(f"parameter of the attack '{name}'", key, parameters)
+        if key in hints:
+            _check_type(name, key, value, hints[key])
+    return builder(**overrides)
+
+
+def _builder(name: str) -> Builder:
+    if name in BUILTIN:
+        return BUILTIN[name]
+    added = _added()
+    if name not in added:
+        raise unknown_name("attack", name, names())
+    try:
+        builder: Builder = added[name].load()
+    except Exception as error:  # whatever a stranger's module raises at import
+        raise AttackError(
+            f"The attack '{name}' cannot be loaded from {added[name].value}: {error}"
+        ) from error
+    return builder
+
+
+def _added() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def _check_type(attack: str, key: str, value: object, hint: Any) -> None:
+    from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+    try:
+        TypeAdapter(hint, config=ConfigDict(strict=True)).validate_python(value)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Input should be ")
+        raise AttackError(
+            f"The parameter '{key}' of the attack '{attack}' is {value!r} but should be {reason}."
+        ) from error

@@ -1,0 +1,85 @@
+"""Near words by counter-fitted cosine: what stands in for TextFooler's word vectors.
+
+The table is made by `scripts/make_neighbours.py`, where it is told how; how near it comes to the
+published vectors is in the deviations of the recipe `textfooler`.
+"""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+import numpy as np
+import numpy.typing as npt
+
+FILE = "neighbours.safetensors.gz"
+MOST = 50
+"""Neighbours kept of a word: TextFooler's N (Jin et al. 2020, section "Synonym extraction")."""
+FLOOR = 0.4
+"""Least cosine in the table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A near word and its cosine, rounded down to 1/255."""
+
+    word: str
+    cosine: float
+
+
+def knows(word: str) -> bool:
+    """Whether `word` has a vector, in whatever capitals."""
+    return word.lower() in _table().rows
+
+
+@lru_cache(maxsize=2**12)
+def nearest(word: str) -> tuple[Neighbour, ...]:
+    """Up to `MOST` words whose cosine with `word` is at least `FLOOR`, nearest first."""
+    table = _table()
+    row = table.rows.get(word.lower())
+    if row is None:
+        return ()
+    part = slice(int(table.ends[row - 1]) if row else 0, int(table.ends[row]))
+    return tuple(
+        Neighbour(table.words[number], int(cosine) / 255)
+        for number, cosine in zip(table.ids[part], table.cosines[part], strict=True)
+    )
+
+
+def cosine(a: str, b: str) -> float | None:
+    """The cosine of two words; 1 of a word with itself, None where neither lists the other."""
+    a, b = a.lower(), b.lower()
+    if a == b:
+        return 1.0
+    for one, other in ((a, b), (b, a)):
+        for neighbour in nearest(one):
+            if neighbour.word == other:
+                return neighbour.cosine
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    words: tuple[str, ...]
+    rows: dict[str, int]
+    ends: npt.NDArray[np.int64]
+    ids: npt.NDArray[np.uint16]
+    cosines: npt.NDArray[np.uint8]
+
+
+@lru_cache(maxsize=1)
+def _table() -> _Table:
+    from safetensors.numpy import load
+
+    raw = files("attacks.resources").joinpath(FILE).read_bytes()
+    arrays = load(gzip.decompress(raw))
+    words = tuple(arrays["words"].tobytes().decode("ascii").split("\n"))
+    return _Table(
+        words=words,
+        rows={word: row for row, word in enumerate(words)},
+        ends=np.cumsum(arrays["counts"], dtype=np.int64),
+        ids=arrays["ids"],
+        cosines=arrays["cosines"],
+    )

@@ -1,0 +1,54 @@
+"""Parts of speech of words in their context, by a lexicon tagger.
+
+TextBlob's pattern tagger (Brill's lexicon, morphology and context rules; De Smedt and Daelemans, JMLR
+2012) is used because it needs neither a download nor a model. On 16,000 tokens of the Brown corpus it
+agreed with the gold tag on .926 of nouns, verbs, adjectives and adverbs (its lexicon saw that corpus).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from attacks.text import Candidate
+
+# TextFooler's own code tags a word with four words on either side:
+# `criteria.get_pos(new_text[max(idx - 4, 0):idx + 5])` in attack_classification.py.
+WINDOW = 4
+
+_UNIVERSAL = {"N": "NOUN", "V": "VERB", "J": "ADJ", "R": "ADV"}
+_WORDNET = {"NOUN": "n", "VERB": "v", "ADJ": "a", "ADV": "r"}
+
+
+def universal(tag: str) -> str:
+    """NOUN, VERB, ADJ, ADV or OTHER for a Penn Treebank tag; particles (RP) are OTHER."""
+    return "OTHER" if tag == "RP" else _UNIVERSAL.get(tag[:1], "OTHER")
+
+
+def wordnet_letter(tag: str) -> str | None:
+    """WordNet's letter for a Penn Treebank tag, None for words that it does not hold."""
+    return _WORDNET.get(universal(tag))
+
+
+def tag_at(current: Candidate, index: int) -> str:
+    """Penn Treebank tag of what stands in the place of word `index`, read among its neighbours."""
+    words = current.origin.words
+    field = words[index].field
+    first, last = index, index + 1
+    while first > 0 and index - first < WINDOW and words[first - 1].field == field:
+        first -= 1
+    while last < len(words) and last - index <= WINDOW and words[last].field == field:
+        last += 1
+    # A deleted word is no neighbour.
+    before = tuple(word for word in map(current.word, range(first, index)) if word)
+    after = tuple(word for word in map(current.word, range(index + 1, last)) if word)
+    return tags((*before, current.word(index), *after))[len(before)]
+
+
+@lru_cache(maxsize=2**15)
+def tags(words: tuple[str, ...]) -> tuple[str, ...]:
+    """One Penn Treebank tag a word."""
+    from textblob.en import parser
+
+    # The lexicon is written in small letters; words in capitals throughout would all be unknown nouns.
+    readable = [word.lower() if word.isupper() else word for word in words]
+    return tuple(tag for _, tag in parser.find_tags(readable))

@@ -1,0 +1,78 @@
+"""Words of like meaning, from WordNet and from word vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from attacks.resources import inflection, neighbours, pos, wordnet
+from attacks.text import Candidate
+from attacks.transformations.case import match_case
+
+
+@dataclass(frozen=True)
+class WordNetSynonyms:
+    """Single-word synonyms from WordNet, the most frequent sense first.
+
+    Attributes:
+        same_part_of_speech: only senses of the word's part of speech, read in its context, as in the
+            code of Ren et al. 2019; otherwise those of all four parts of speech, as in TextAttack.
+        inflect: give the synonym the form that the word has ("loved" becomes "adored", not "adore");
+            a synonym that lacks the form is left out. Forms of "be" then have no synonyms.
+    """
+
+    same_part_of_speech: bool = True
+    inflect: bool = True
+
+    def replacements(
+        self, current: Candidate, index: int, rng: np.random.Generator
+    ) -> Sequence[str]:
+        """See `attacks.protocols.Transformation.replacements`."""
+        word = current.word(index)
+        tag = pos.tag_at(current, index) if word else ""
+        letter = pos.wordnet_letter(tag)
+        letters: tuple[str, ...] = wordnet.PARTS_OF_SPEECH
+        if self.same_part_of_speech:
+            letters = (letter,) if letter else ()
+        proposals = (
+            match_case(synonym, word)
+            for letter in letters
+            for synonym in self._synonyms(word.lower(), letter, tag)
+        )
+        return tuple(p for p in dict.fromkeys(proposals) if p.lower() != word.lower())
+
+    def _synonyms(self, word: str, letter: str, tag: str) -> Iterator[str]:
+        for lemma in wordnet.base_forms(word, letter):
+            synonyms = wordnet.lemma_synonyms(lemma, letter)
+            if not self.inflect:
+                yield from synonyms
+                continue
+            slots = inflection.slots(word, lemma, letter)
+            if not slots:
+                continue
+            # The tagger only decides between forms that look alike (past tense and participle).
+            slot = tag if tag in slots else slots[0]
+            for synonym in synonyms:
+                form = inflection.inflect(synonym, slot) if slot else synonym
+                if form is not None:
+                    yield form
+
+
+@dataclass(frozen=True)
+class EmbeddingNeighbours:
+    """The nearest words by counter-fitted cosine, nearest first.
+
+    Attributes:
+        most: how many at the most; the table ends at `attacks.resources.neighbours.MOST`.
+    """
+
+    most: int = neighbours.MOST
+
+    def replacements(
+        self, current: Candidate, index: int, rng: np.random.Generator
+    ) -> Sequence[str]:
+        """See `attacks.protocols.Transformation.replacements`."""
+        word = current.word(index)
+        return tuple(match_case(n.word, word) for n in neighbours.nearest(word)[: self.most])

@@ -1,0 +1,233 @@
+"""Attack-generated training rows, made anew each epoch against the weights of that moment."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from transformers import TrainerCallback
+
+from attacks.engine.cache import Cache
+from attacks.engine.scheduler import EngineConfig, Job, run
+from attacks.models import Model, Victim
+from attacks.outcomes import Example, Finished, Outcome, Status
+from attacks.protocols import VICTIM
+from attacks.recipe import Recipe
+from harness.batches import Row, TrainingSet
+from harness.errors import HarnessError
+from harness.plan import Augment
+from harness.randomness import derived, untouched
+from reports.progress import Progress
+from reports.storage import write_atomic
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Attacked:
+    """One place of the training set in one epoch: which example, attacked how, and what came of it.
+
+    Attributes:
+        status: how the attack ended; None in epochs before the first attack.
+        fields: what the model is trained on in this place, a string a field.
+        adversarial: whether `fields` differ from the example.
+    """
+
+    slot: int
+    id: str
+    attack: str | None
+    status: str | None
+    fields: tuple[str, ...]
+    adversarial: bool
+
+
+@dataclass(frozen=True)
+class Battery:
+    """What attacks inside a training run share.
+
+    Attributes:
+        models: constraint models by name; the victim is added per call.
+        cache: one for the whole run: robust accuracy after an epoch and augmentation before the next ask
+            the same weights.
+    """
+
+    models: Mapping[str, Model]
+    cache: Cache
+    config: EngineConfig
+    progress: Progress
+
+    def run(self, title: str, jobs: Sequence[Job], victim: Victim) -> list[Outcome]:
+        """Attack; the outcomes in the order of the jobs (example ids are unique among them)."""
+        found: dict[str, Outcome] = {}
+        models = {**self.models, VICTIM: victim}
+        broken = 0
+        with self.progress.task(title, len(jobs)) as task:
+            for event in run(iter(jobs), models, self.config, self.cache):
+                if isinstance(event, Finished):
+                    found[event.outcome.example_id] = event.outcome
+                    broken += event.outcome.status is Status.SUCCEEDED
+                    task.update(len(found), f"{broken} broken")
+        return [found[job.example.id] for job in jobs]
+
+
+def draw(config: Augment, count: int, seed: int, epoch: int) -> list[int]:
+    """Positions of the training examples whose turn it is, in the order in which recipes take turns."""
+    rng = np.random.default_rng(derived(seed, "augment", epoch))
+    return [int(i) for i in rng.permutation(count)[: slots(config, count)]]
+
+
+def slots(config: Augment, count: int) -> int:
+    """How many of `count` training examples are attacked each epoch."""
+    return max(1, round(config.share * count))
+
+
+class AttackRefresh(TrainerCallback):  # type: ignore[misc]
+    """Refills the places for adversarial rows before every epoch.
+
+    An example that the model gets wrong already, whose attack errored, or whose attack failed while
+    `keep_failures` is off, keeps its clean text in its place. What each place holds is written to
+    `folder/epoch-N.jsonl` with its SHA-256 beside it before the first step; a restart reads that file
+    instead of attacking again.
+
+    Args:
+        victim: makes a victim of the weights as they are at optimizer step N.
+        temperature: the latest one fitted on validation data: an overconfident model hides from a
+            search that follows its probabilities.
+        identity: digest of everything that decides the run; a file of another run is refused.
+    """
+
+    def __init__(
+        self,
+        config: Augment,
+        *,
+        data: TrainingSet,
+        examples: Sequence[Example],
+        recipes: Sequence[Recipe],
+        battery: Battery,
+        victim: Callable[[int], Victim],
+        temperature: Callable[[], float],
+        encode: Callable[[Sequence[tuple[str, ...]]], Sequence[Any]],
+        folder: Path,
+        seed: int,
+        identity: str,
+        record: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self._config, self._data, self._examples = config, data, examples
+        self._recipes, self._battery, self._victim = recipes, battery, victim
+        self._temperature, self._encode, self._folder = temperature, encode, folder
+        self._seed, self._identity, self._record = seed, identity, record
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Attack this epoch's share, or read what was found before a restart."""
+        epoch = state.global_step // (state.max_steps // int(args.num_train_epochs))
+        path = self._folder / f"epoch-{epoch}.jsonl"
+        started = perf_counter()
+        found = read(path, self._identity)
+        made_now = found is None
+        if found is None:
+            found = self._make(epoch, state.global_step, args.device)
+            write(path, found, self._identity, epoch)
+        self._fill(found)
+        self._record(
+            {
+                "event": "augmentation",
+                "epoch": epoch,
+                "rows": len(found),
+                "adversarial": sum(item.adversarial for item in found),
+                "statuses": dict(Counter(item.status for item in found if item.status)),
+                "attacks": dict(Counter(item.attack for item in found if item.attack)),
+                "file": path.name,
+                "sha256": _digest(path.read_bytes()),
+                "reused": not made_now,
+                "seconds": round(perf_counter() - started, 3),
+            }
+        )
+
+    def _make(self, epoch: int, step: int, device: Any) -> list[Attacked]:
+        turn = draw(self._config, len(self._examples), self._seed, epoch)
+        chosen = [self._examples[i] for i in turn]
+        if epoch < self._config.start_epoch:
+            return [
+                Attacked(n, example.id, None, None, example.text.strings, False)
+                for n, example in enumerate(chosen)
+            ]
+        jobs = [
+            Job(
+                example,
+                self._recipes[n % len(self._recipes)],
+                seed=derived(self._seed, "augment", epoch),
+                temperature=self._temperature(),
+                query_budget=self._config.query_budget,
+            )
+            for n, example in enumerate(chosen)
+        ]
+        title = f"attack training rows, epoch {epoch + 1}"
+        with untouched(device):
+            outcomes = self._battery.run(title, jobs, self._victim(step))
+        return [self._judge(n, outcome) for n, outcome in enumerate(outcomes)]
+
+    def _judge(self, slot: int, outcome: Outcome) -> Attacked:
+        kept = {Status.SUCCEEDED}
+        if self._config.keep_failures:
+            kept |= {Status.FAILED, Status.OUT_OF_BUDGET}
+        adversarial = outcome.perturbed is not None and outcome.status in kept
+        fields = outcome.perturbed if adversarial and outcome.perturbed else outcome.original
+        return Attacked(
+            slot, outcome.example_id, outcome.attack, outcome.status.value, fields, adversarial
+        )
+
+    def _fill(self, found: Sequence[Attacked]) -> None:
+        positions = {example.id: n for n, example in enumerate(self._examples)}
+        encodings = self._encode([item.fields for item in found])
+        rows: dict[int, Row] = {}
+        for item, encoding in zip(found, encodings, strict=True):
+            position = positions[item.id]
+            place = len(self._data.clean) + item.slot if self._config.keep_clean else position
+            rows[place] = Row(encoding, self._examples[position].label)
+        self._data.overlay(rows)
+
+
+def write(path: Path, found: Iterable[Attacked], identity: str, epoch: int) -> None:
+    """Write one epoch's places as JSON lines (a header first), then their SHA-256 beside them."""
+    header = {"format": FORMAT, "identity": identity, "epoch": epoch}
+    lines = [header, *(asdict(item) for item in found)]
+    content = "".join(json.dumps(line, sort_keys=True) + "\n" for line in lines).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The sums first: a file without its sum is then impossible, a sum without its file is ignored.
+    write_atomic(_sums(path), f"{_digest(content)}  {path.name}\n")
+    write_atomic(path, content)
+
+
+def read(path: Path, identity: str) -> list[Attacked] | None:
+    """What `write` wrote; None where there is no such file.
+
+    Raises HarnessError where the file was altered or belongs to another run.
+    """
+    if not path.exists():
+        return None
+    content = path.read_bytes()
+    expected = _sums(path).read_text().split()[:1] if _sums(path).exists() else []
+    if expected != [_digest(content)]:
+        raise HarnessError(f"{path} was altered since it was written; delete it and resume again.")
+    header, *lines = [json.loads(line) for line in content.decode().splitlines()]
+    if header["format"] != FORMAT or header["identity"] != identity:
+        raise HarnessError(
+            f"{path} belongs to another training (other settings, data or weights); start anew "
+            "instead of resuming."
+        )
+    return [Attacked(**{**line, "fields": tuple(line["fields"])}) for line in lines]
+
+
+def _sums(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

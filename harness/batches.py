@@ -1,0 +1,139 @@
+"""From examples to padded batches: tokenized once, grouped by length, padded to the longest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from attacks.victims.huggingface import Encoding
+from harness.randomness import derived
+
+GROUP_BATCHES = 50
+"""Batches that are sorted by length together, as in transformers' `LengthGroupedSampler`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One tokenized training example."""
+
+    encoding: Encoding
+    label: int
+
+
+class TrainingSet(Dataset[Row]):
+    """Rows of which some can be exchanged between epochs; the length never changes.
+
+    The number of optimizer steps is fixed when training starts, so the places for attack-generated rows
+    are there from the first epoch and hold copies of clean rows while there is nothing better.
+
+    Args:
+        clean: the tokenized training examples.
+        slots: places behind them.
+    """
+
+    def __init__(self, clean: Sequence[Row], slots: int = 0) -> None:
+        self.clean = tuple(clean)
+        self.slots = slots
+        self.epoch = 0
+        self._overlay: dict[int, Row] = {}
+
+    def overlay(self, rows: dict[int, Row]) -> None:
+        """Put `rows` at their positions and the clean rows everywhere else."""
+        self._overlay = dict(rows)
+
+    @property
+    def lengths(self) -> list[int]:
+        """Tokens of every row, in order."""
+        return [len(self[position].encoding) for position in range(len(self))]
+
+    def __len__(self) -> int:
+        return len(self.clean) + self.slots
+
+    def __getitem__(self, position: int) -> Row:
+        if position in self._overlay:
+            return self._overlay[position]
+        return self.clean[position % len(self.clean)]
+
+
+class LengthGroups(Sampler[int]):
+    """An order in which consecutive batches hold rows of like length; a new one each epoch.
+
+    It depends on the seed, the epoch and the lengths alone, never on global random state. Only the last
+    batch may be incomplete.
+
+    Args:
+        data: its `epoch` and `lengths` are read when an epoch starts.
+    """
+
+    def __init__(self, data: TrainingSet, batch_size: int, seed: int) -> None:
+        self._data, self._batch, self._seed = data, batch_size, seed
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[int]:
+        lengths = np.asarray(self._data.lengths)
+        rng = np.random.default_rng(derived(self._seed, "order", self._data.epoch))
+        shuffled = rng.permutation(len(lengths))
+        whole = len(shuffled) // self._batch * self._batch
+        shuffled, rest = shuffled[:whole], shuffled[whole:]
+        width = self._batch * GROUP_BATCHES
+        batches = [
+            batch
+            for start in range(0, whole, width)
+            for batch in _by_length(shuffled[start : start + width], lengths, self._batch)
+        ]
+        order = rng.permutation(len(batches))
+        flat = [int(i) for place in order for i in batches[place]]
+        return iter([*flat, *(int(i) for i in rest)])
+
+
+def _by_length(rows: Any, lengths: Any, size: int) -> list[Any]:
+    """`rows` sorted by length (stable) and cut into batches of `size`."""
+    ordered = rows[np.argsort(lengths[rows], kind="stable")]
+    return [ordered[start : start + size] for start in range(0, len(ordered), size)]
+
+
+@dataclass(frozen=True)
+class Collator:
+    """Pads a batch to its longest row.
+
+    Attributes:
+        pad: number of the padding token.
+        left: whether padding goes before the text (decoder-only tokenizers).
+    """
+
+    pad: int
+    left: bool
+
+    @classmethod
+    def of(cls, tokenizer: Any) -> Collator:
+        """The collator that a tokenizer's settings ask for."""
+        pad = tokenizer.pad_token_id
+        return cls(pad=0 if pad is None else int(pad), left=tokenizer.padding_side == "left")
+
+    def __call__(self, rows: Sequence[Row]) -> dict[str, Tensor]:
+        """Ids, mask and token types (if any) of shape (batch, tokens); `labels` of shape (batch,)."""
+        encodings = [row.encoding for row in rows]
+        width = max(len(encoding) for encoding in encodings)
+        batch = {
+            "input_ids": self._padded([e.ids for e in encodings], width, self.pad),
+            "attention_mask": self._padded([(1,) * len(e) for e in encodings], width, 0),
+        }
+        if encodings[0].kinds is not None:
+            batch["token_type_ids"] = self._padded([e.kinds or () for e in encodings], width, 0)
+        batch["labels"] = torch.tensor([row.label for row in rows], dtype=torch.long)
+        return batch
+
+    def _padded(self, rows: Sequence[tuple[int, ...]], width: int, value: int) -> Tensor:
+        gaps = [(value,) * (width - len(row)) for row in rows]
+        return torch.tensor(
+            [gap + row if self.left else row + gap for gap, row in zip(gaps, rows, strict=True)],
+            dtype=torch.long,
+        )

@@ -1,0 +1,42 @@
+"""The verb of this package: train. Nothing heavy is imported before it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command()(train)
+
+
+def train(
+    plan: Annotated[Path, typer.Argument(help="Plan file (TOML).")],
+    stage: Annotated[
+        str, typer.Option(help="train: the plan's [train] section; harden: its [harden] section.")
+    ] = "train",
+    output_dir: Annotated[
+        Path, typer.Option("-o", "--output-dir", help="Folder that run folders are made in.")
+    ] = Path("runs"),
+    resume: Annotated[
+        str | None,
+        typer.Option(help="Go on with an interrupted run: its folder, its name, or 'last'."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
+) -> None:
+    """Fine-tune a model as the plan says, plainly or attack-hardened, and save it."""
+    from harness.plan import PlanError, read_plan
+    from harness.preflight import check_training
+    from harness.session import section_of, train_run
+    from reports.progress import progress
+
+    if stage not in ("train", "harden"):
+        raise PlanError(f"--stage is '{stage}'; it must be train or harden.")
+    read = read_plan(plan)
+    section = section_of(read, stage)
+    check_training(read, [stage], output_dir)
+    folder = train_run(read, stage, runs=output_dir, progress=progress(quiet), resume=resume)
+    typer.echo(f"Model: {section.output}\nRun: {folder}")

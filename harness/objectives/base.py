@@ -1,0 +1,121 @@
+"""What an objective is, and what it is handed for one micro-batch.
+
+Objectives know no engine: they see a `StepContext` and nothing else. The same object runs under the
+Trainer and under the plain loop of the tests, which must give the same gradients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from harness.embedding import EmbeddingTap
+from harness.randomness import TorchState
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy, in float32 at least; logits of shape (batch, classes), labels (batch,), a scalar.
+
+    Ours and not the model's: given labels, transformers heads guess the kind of problem from their type
+    and, in 5.x, multiply gradients by the accumulation steps.
+    """
+    precise = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    return torch.nn.functional.cross_entropy(precise, labels)
+
+
+@dataclass
+class StepContext:
+    """One micro-batch: the model, its inputs and labels, and a way back through it.
+
+    Attributes:
+        model: called with `inputs`; the wrapped model of the engine, never the bare one inside.
+        inputs: tensors for the model, without labels; `input_ids` has shape (batch, tokens).
+        labels: class numbers, shape (batch,).
+        tap: where perturbations enter.
+        propagate: the engine's backward: accumulates the gradients of a scalar.
+        silent: a context in which backward passes are not averaged over devices.
+    """
+
+    model: Callable[..., Any]
+    inputs: Mapping[str, Tensor]
+    labels: Tensor
+    tap: EmbeddingTap
+    propagate: Callable[[Tensor], None]
+    silent: Callable[[], AbstractContextManager[Any]] = nullcontext
+    _dropout: TorchState | None = field(default=None, init=False)
+
+    @property
+    def mask(self) -> Tensor:
+        """1.0 at real tokens and 0.0 at padding, shape (batch, tokens)."""
+        given = self.inputs.get("attention_mask")
+        return torch.ones_like(self.inputs["input_ids"]).float() if given is None else given.float()
+
+    @property
+    def delta_shape(self) -> tuple[int, int, int]:
+        """(batch, tokens, embedding width): the shape of a perturbation."""
+        batch, tokens = self.inputs["input_ids"].shape
+        return batch, tokens, self.tap.dimension
+
+    def logits(self, delta: Tensor | None = None) -> Tensor:
+        """Logits, shape (batch, classes), with `delta` added to the embeddings of real tokens.
+
+        `delta` has shape (batch, tokens, width); what it holds at padding is never seen by the model.
+        """
+        logits: Tensor
+        if delta is None:
+            logits = self.model(**self.inputs).logits
+        else:
+            with self.tap.adding(delta * self.mask.unsqueeze(-1)):
+                logits = self.model(**self.inputs).logits
+        return logits
+
+    def loss(self, logits: Tensor) -> Tensor:
+        """Mean cross-entropy against the labels, a scalar."""
+        return cross_entropy(logits, self.labels)
+
+    def grad(self, loss: Tensor, delta: Tensor) -> Tensor:
+        """d loss / d delta, of delta's shape and type; the weights' gradients stay as they are."""
+        (gradient,) = torch.autograd.grad(loss, delta)
+        return gradient
+
+    def backward(self, loss: Tensor) -> None:
+        """Add the gradients of a scalar to those of the weights."""
+        self.propagate(loss)
+
+    @contextmanager
+    def repeat(self, *, last: bool) -> Iterator[None]:
+        """One of several passes over the same batch: all draw the same dropout mask.
+
+        Gradients are averaged over devices after the last pass alone. Forward and backward both belong
+        inside.
+        """
+        if self._dropout is None:
+            self._dropout = TorchState(self.labels.device)
+        else:
+            self._dropout.restore()
+        with nullcontext() if last else self.silent():
+            yield
+
+
+@runtime_checkable
+class LossObjective(Protocol):
+    """An objective that is one scalar."""
+
+    def loss(self, ctx: StepContext) -> Tensor:
+        """The loss of the micro-batch with its graph; the engine propagates it."""
+
+
+@runtime_checkable
+class StepObjective(Protocol):
+    """An objective that propagates by itself, several times a batch."""
+
+    def step(self, ctx: StepContext) -> Tensor:
+        """Call `ctx.backward` as often as needed; returns the mean loss, detached."""
+
+
+Objective = LossObjective | StepObjective

@@ -1,0 +1,50 @@
+"""Logits of many examples, in few and tight batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from attacks.engine.queue import padded_length
+from attacks.engine.scheduler import is_out_of_memory
+from attacks.models import Floats, Victim
+from attacks.outcomes import Example
+from reports.progress import Progress, Quiet
+
+
+def predict(
+    victim: Victim,
+    examples: Sequence[Example],
+    *,
+    batch_size: int = 64,
+    batch_tokens: int = 4096,
+    progress: Progress | None = None,
+    title: str = "predict",
+) -> Floats:
+    """Logits of the unaltered examples, shape (n, labels), rows in the order given.
+
+    Examples are run longest first, so that every batch holds texts of one padded length or nearly so
+    and running out of memory shows at once; then batches are halved. A padded length depends on
+    the text alone where the victim pads as the attack engine does.
+    """
+    encodings = victim.encode([example.text.strings for example in examples])
+    lengths = [padded_length(len(encoding)) for encoding in encodings]
+    order = sorted(range(len(examples)), key=lambda i: (-lengths[i], i))
+    rows = np.zeros((len(examples), len(victim.labels)), dtype=np.float32)
+    done = 0
+    with (progress or Quiet()).task(title, len(examples)) as task:
+        while done < len(order):
+            length = lengths[order[done]]
+            room = max(1, min(batch_size, batch_tokens // length))
+            batch = [i for i in order[done : done + room] if lengths[i] == length]
+            try:
+                rows[batch] = victim.run([encodings[i] for i in batch])
+            except Exception as error:
+                if len(batch) == 1 or not is_out_of_memory(error):
+                    raise
+                batch_tokens = len(batch) * length // 2
+                continue
+            done += len(batch)
+            task.update(done)
+    return rows

@@ -1,0 +1,51 @@
+"""Everything about a training plan that can be wrong is found here, before the first model loads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from attacks import recipes
+from attacks.errors import AttackError
+from harness import objectives
+from harness.errors import HarnessError
+from harness.plan import Plan, PlanError
+from harness.session import Stage, section_of
+from reports.storage import probe_writable
+
+
+def check_training(plan: Plan, stages: Sequence[Stage], runs: Path) -> None:
+    """Check the names, data, base model and folders that training the stages needs.
+
+    Raises PlanError, HarnessError or ReportError, each with exit code 2.
+    """
+    from harness.models import check_model
+    from harness.splits import prepare
+
+    wanted: list[str] = []
+    for stage in stages:
+        section = section_of(plan, stage)
+        try:
+            objectives.load(section.objective.name, section.objective.parameters)
+        except HarnessError as error:
+            raise PlanError(f"{stage}.objective: {error}") from None
+        named = [(f"{stage}.selection.attacks", name) for name in section.selection.attacks]
+        if section.augment is not None:
+            named += [(f"{stage}.augment.attacks", name) for name in section.augment.attacks]
+        check_attacks(named)
+        wanted += [name for _, name in named]
+        probe_writable(Path(section.output))
+    probe_writable(runs)
+    prepare(plan.data, seed=plan.seed, labels=plan.model.labels)
+    check_model(plan.model.base)
+    if any("similarity" in recipes.load(name).needs for name in wanted):
+        check_model(plan.audit.similarity)
+
+
+def check_attacks(named: Sequence[tuple[str, str]]) -> None:
+    """Check attack names, each given with the key of the plan that it stands at."""
+    for where, name in named:
+        try:
+            recipes.load(name)
+        except AttackError as error:
+            raise PlanError(f"{where}: {error}") from None

@@ -1,0 +1,213 @@
+"""Which epoch is kept, and when training stops: always on validation data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from attacks.engine.scheduler import Job
+from attacks.models import Victim
+from attacks.outcomes import Example, Status
+from attacks.recipe import Recipe
+from harness.augmentation import Battery
+from harness.calibration import Calibration, fit_temperature, nll
+from harness.errors import HarnessError
+from harness.plan import Selection
+from harness.randomness import derived
+
+WITHSTOOD = (Status.FAILED, Status.OUT_OF_BUDGET)
+
+
+@dataclass(frozen=True, slots=True)
+class Robustness:
+    """Worst case over the attacks on a fixed validation subset.
+
+    Attributes:
+        withstood: examples predicted right that no attack broke. One whose attack errored is not among
+            them: an error is never counted as robustness.
+        n: examples of the subset.
+        statuses: counts by attack and status. The later attacks are run on what the earlier ones left.
+    """
+
+    withstood: int
+    n: int
+    statuses: Mapping[str, Mapping[str, int]]
+
+    @property
+    def accuracy(self) -> float:
+        """Robust accuracy over all examples of the subset."""
+        return self.withstood / self.n
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRecord:
+    """What an epoch left behind.
+
+    Attributes:
+        epoch: counted from 0.
+        step: optimizer steps so far.
+        train_loss: mean of the objective over the epoch (None where it was not measured).
+        validation_loss, correct, n: on all validation examples.
+        temperature: fitted on them; attacks on this epoch's weights use it.
+    """
+
+    epoch: int
+    step: int
+    train_loss: float | None
+    validation_loss: float
+    correct: int
+    n: int
+    temperature: float
+    robustness: Robustness | None
+    seconds: float
+
+    @property
+    def accuracy(self) -> float:
+        """Validation accuracy."""
+        return self.correct / self.n
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> EpochRecord:
+        """Read back what `to_dict` wrote."""
+        robustness = data["robustness"]
+        return cls(**{**data, "robustness": Robustness(**robustness) if robustness else None})
+
+
+def choose(history: Sequence[EpochRecord], selection: Selection) -> int:
+    """The place in `history` of the epoch to keep; the earliest among equals.
+
+    For robust accuracy only epochs count whose validation accuracy is at most `max_clean_drop` below
+    the best of the run; the more accurate is taken among equally robust ones.
+    """
+    best_accuracy = max(record.accuracy for record in history)
+
+    def merit(record: EpochRecord) -> tuple[float, ...]:
+        if selection.metric == "loss":
+            return (-record.validation_loss,)
+        if selection.metric == "accuracy" or record.robustness is None:
+            return (record.accuracy,)
+        # 1e-12: 0.82 - 0.80 is a little more than 0.02 in floating point.
+        eligible = record.accuracy >= best_accuracy - selection.max_clean_drop - 1e-12
+        return (float(eligible), record.robustness.accuracy, record.accuracy)
+
+    return max(range(len(history)), key=lambda place: (merit(history[place]), -place))
+
+
+def should_stop(history: Sequence[EpochRecord], selection: Selection) -> bool:
+    """Whether the last `patience` epochs brought nothing better than an earlier one."""
+    if selection.patience == 0 or not history:
+        return False
+    return len(history) - 1 - choose(history, selection) >= selection.patience
+
+
+def may_win(place: int, history: Sequence[EpochRecord], selection: Selection) -> bool:
+    """Whether an epoch could still be chosen, whatever later epochs bring.
+
+    It could not once another is at least as good by every number that `choose` looks at (earlier, where
+    all are equal): its weights need not be kept.
+    """
+
+    def numbers(record: EpochRecord) -> tuple[float, ...]:
+        robust = record.robustness.accuracy if record.robustness else 0.0
+        if selection.metric == "loss":
+            return (-record.validation_loss,)
+        return (record.accuracy, robust) if selection.metric != "accuracy" else (record.accuracy,)
+
+    mine = numbers(history[place])
+    for other, record in enumerate(history):
+        theirs = numbers(record)
+        better = all(a >= b for a, b in zip(theirs, mine, strict=True))
+        if other != place and better and (theirs != mine or other < place):
+            return False
+    return True
+
+
+class Evaluator:
+    """Measures the weights of one moment on validation data.
+
+    Args:
+        validation: all validation examples.
+        predict: logits of the examples under the current weights, shape (n, classes).
+        victim: makes a victim of the weights as they are at optimizer step N.
+        recipes: what the subset is attacked with; none: no robust accuracy.
+    """
+
+    def __init__(
+        self,
+        selection: Selection,
+        *,
+        validation: Sequence[Example],
+        recipes: Sequence[Recipe],
+        battery: Battery,
+        predict: Callable[[Sequence[Example]], Any],
+        victim: Callable[[int], Victim],
+        seed: int,
+    ) -> None:
+        self._selection, self._validation, self._recipes = selection, validation, recipes
+        self._battery, self._predict, self._victim, self._seed = battery, predict, victim, seed
+        rng = np.random.default_rng(derived(seed, "selection"))
+        chosen = rng.permutation(len(validation))[: selection.examples]
+        self._subset = [validation[int(i)] for i in sorted(chosen)]
+
+    def measure(self, epoch: int, step: int, train_loss: float | None) -> EpochRecord:
+        """One epoch's record.
+
+        Raises HarnessError where the model's logits are not finite.
+        """
+        started = perf_counter()
+        logits = np.asarray(self._predict(self._validation))
+        if not np.isfinite(logits).all():
+            raise HarnessError(
+                f"After epoch {epoch + 1} the model answers validation examples with NaN or infinity. "
+                "A lower learning_rate or more warmup helps."
+            )
+        gold = np.array([example.label for example in self._validation])
+        fitted: Calibration = fit_temperature(logits, gold)
+        # Where every prediction is right the optimum is no estimate; probabilities are used as they are.
+        temperature = 1.0 if fitted.at_bound else round(fitted.temperature, 6)
+        robustness = self._attack(epoch, step, temperature) if self._recipes else None
+        return EpochRecord(
+            epoch=epoch,
+            step=step,
+            train_loss=train_loss,
+            validation_loss=nll(logits, gold),
+            correct=int((logits.argmax(axis=1) == gold).sum()),
+            n=len(gold),
+            temperature=temperature,
+            robustness=robustness,
+            seconds=round(perf_counter() - started, 3),
+        )
+
+    def _attack(self, epoch: int, step: int, temperature: float) -> Robustness:
+        victim = self._victim(step)
+        standing = list(self._subset)
+        statuses: dict[str, dict[str, int]] = {}
+        for recipe in self._recipes:
+            jobs = [
+                Job(
+                    example,
+                    recipe,
+                    seed=derived(self._seed, "selection"),
+                    temperature=temperature,
+                    query_budget=self._selection.query_budget,
+                )
+                for example in standing
+            ]
+            title = f"{recipe.name} on validation, epoch {epoch + 1}"
+            outcomes = self._battery.run(title, jobs, victim)
+            statuses[recipe.name] = dict(Counter(outcome.status.value for outcome in outcomes))
+            standing = [
+                example
+                for example, outcome in zip(standing, outcomes, strict=True)
+                if outcome.status in WITHSTOOD
+            ]
+        return Robustness(len(standing), len(self._subset), statuses)

@@ -1,0 +1,182 @@
+"""A training as a run: from a plan's section to a saved model and a sealed folder."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.plan import Plan, PlanError, Train
+from reports.folder import RunFolder
+from reports.manifest import collect
+from reports.progress import Progress
+from reports.results import empty
+from reports.sessions import start_or_resume
+from reports.storage import to_json, write_atomic
+
+Stage = Literal["train", "harden"]
+
+RECORD = "withstand.json"
+"""What a saved model says about its own training."""
+
+WORK = ".work"
+"""Checkpoints while a training runs; hidden from the sums and removed when the model is saved."""
+
+
+def train_run(
+    plan: Plan,
+    stage: Stage,
+    *,
+    runs: Path,
+    progress: Progress,
+    resume: str | None = None,
+    began: Callable[[Path], None] = lambda _: None,
+) -> Path:
+    """Train one stage of a plan in a run folder of its own; the model goes to the section's output.
+
+    Args:
+        stage: "train" for `[train]`, "harden" for `[harden]`.
+        began: is told the folder as soon as it exists.
+
+    Raises:
+        PlanError: the plan has no such section, or `[harden]` starts from a model that is not there.
+    """
+    from harness.models import load_classifier
+    from harness.splits import prepare
+    from harness.training import train
+
+    section = section_of(plan, stage)
+    start = _start(plan, section)
+    prepared = prepare(plan.data, seed=plan.seed, labels=plan.model.labels)
+    with start_or_resume(
+        runs,
+        f"{plan.name}-train-{stage}",
+        "train",
+        plan_text=plan.to_toml(),
+        plan_digest=plan.digest,
+        resume=resume,
+        details={"stage": stage, "output": section.output},
+    ) as folder:
+        began(folder.path)
+        loaded = load_classifier(start, labels=prepared.labels, seed=plan.seed)
+        _same_start(folder, loaded.fingerprint)
+        work = folder.path / WORK
+        result = train(
+            section,
+            loaded,
+            prepared.train.rows,
+            prepared.validation.rows,
+            seed=plan.seed,
+            max_length=plan.model.max_length,
+            work=work,
+            record=lambda event: folder.append(**{"event": "epoch", **event}),
+            progress=progress,
+            resume=resume is not None,
+            models_for_attacks=_constraint_models(plan, section),
+        )
+        record = {
+            "format": "withstand/model",
+            "version": 1,
+            "run": folder.id,
+            "plan": plan.name,
+            "plan_digest": plan.digest,
+            "stage": stage,
+            "start": start,
+            "start_fingerprint": loaded.fingerprint,
+            "objective": section.objective.model_dump(),
+            "augment": section.augment.model_dump() if section.augment else None,
+            "selected_on": "validation",
+            "selected_by": section.selection.metric,
+            "seen_attacks": seen_attacks(section),
+            "data": {facts.name: facts.fingerprint for facts in prepared.report.splits},
+            "best_epoch": result.best_epoch,
+            "history": [epoch.to_dict() for epoch in result.history],
+        }
+        write_atomic(Path(section.output) / RECORD, to_json(record, indent=1) + "\n")
+        folder.append("model", path=section.output, **record)
+        folder.write_manifest(collect(seeds={"run": plan.seed}))
+        results = empty("train", _run_info(folder))
+        folder.finish(results)
+        shutil.rmtree(work, ignore_errors=True)
+        return folder.path
+
+
+def section_of(plan: Plan, stage: Stage) -> Train:
+    """The plan's section for a stage. Raises PlanError where it has none."""
+    section = plan.train if stage == "train" else plan.harden
+    if section is None:
+        raise PlanError(f"The plan '{plan.name}' has no [{stage}] section.")
+    return section
+
+
+def seen_attacks(section: Train) -> list[str]:
+    """Attacks that training or the choice of its checkpoint used: these are no longer unseen."""
+    names = [*(section.augment.attacks if section.augment else ())]
+    if section.selection.metric == "robust_accuracy":
+        names += section.selection.attacks
+    return list(dict.fromkeys(names))
+
+
+def model_record(spec: str) -> Mapping[str, Any]:
+    """What a saved model says about its training; empty for models that Withstand did not train."""
+    path = Path(spec) / RECORD
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _start(plan: Plan, section: Train) -> str:
+    """The weights that a section starts from."""
+    if section.start == "base":
+        return plan.model.base
+    if plan.train is None:
+        raise PlanError(
+            'start = "plain" needs a [train] section that says where the plain model is.'
+        )
+    if not Path(plan.train.output).is_dir():
+        raise PlanError(
+            f'start = "plain" needs the model that [train] leaves at {plan.train.output}, and there is '
+            "none. Run `withstand train PLAN` or `withstand harden PLAN` first."
+        )
+    return plan.train.output
+
+
+def _same_start(folder: RunFolder, fingerprint: str) -> None:
+    """Record the starting weights; on resume, refuse others."""
+    for event in folder.events():
+        if event["event"] == "start":
+            if event["fingerprint"] != fingerprint:
+                raise PlanError(
+                    f"The weights that the run {folder.id} started from have changed. Start a new run "
+                    "without --resume."
+                )
+            return
+    folder.append("start", fingerprint=fingerprint)
+
+
+def _constraint_models(plan: Plan, section: Train) -> dict[str, Any]:
+    """Models that the recipes used in training need, by name."""
+    from attacks import recipes
+
+    names = [*(section.augment.attacks if section.augment else ()), *section.selection.attacks]
+    if not any("similarity" in recipes.load(name).needs for name in names):
+        return {}
+    from harness.models import load_encoder
+
+    return {"similarity": load_encoder(plan.audit.similarity)}
+
+
+def _run_info(folder: RunFolder) -> Any:
+    began = folder.started()
+    return {
+        "id": folder.id,
+        "name": began["name"],
+        "created": began["time"],
+        "finished": None,
+        "command": began.get("command", []),
+        "plan_digest": began.get("plan_digest"),
+    }

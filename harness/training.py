@@ -1,0 +1,346 @@
+"""One whole fine-tuning: epochs, evaluation, choice of the checkpoint, restart."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import torch
+from transformers import TrainerCallback
+from transformers.utils import logging as transformers_logging
+
+from attacks import recipes
+from attacks.engine.cache import Cache
+from attacks.engine.scheduler import EngineConfig
+from attacks.models import Model
+from attacks.outcomes import Example
+from attacks.victims.huggingface import HuggingFaceVictim
+from harness import objectives
+from harness.arguments import training_arguments
+from harness.augmentation import AttackRefresh, Battery, slots
+from harness.batches import Collator, Row, TrainingSet
+from harness.checkpoints import WorkFolder
+from harness.errors import HarnessError
+from harness.models import LoadedModel, save_classifier
+from harness.plan import Train
+from harness.prediction import predict
+from harness.randomness import untouched
+from harness.selection import EpochRecord, Evaluator, choose, should_stop
+from harness.trainer import RobustTrainer
+from reports.progress import Progress, Quiet
+from reports.storage import write_atomic
+
+CACHE_ROWS = 300_000
+"""About 150 MB; rows of weights that have changed since fall out first."""
+
+HISTORY = "training_history.json"
+"""The epochs' numbers, beside the saved model."""
+
+Record = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training came to.
+
+    Attributes:
+        history: one record an epoch.
+        best: place in `history` of the epoch whose weights the model now holds.
+        stopped_early: whether patience ended it before the last epoch.
+        rows: training rows an epoch, places for adversarial ones included.
+        seconds: wall-clock of this call alone.
+    """
+
+    history: tuple[EpochRecord, ...]
+    best: int
+    stopped_early: bool
+    rows: int
+    seconds: float
+
+    @property
+    def best_epoch(self) -> int:
+        """Number of the epoch whose weights were kept, counted from 0."""
+        return self.history[self.best].epoch
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "best_epoch": self.best_epoch,
+            "stopped_early": self.stopped_early,
+            "rows": self.rows,
+            "epochs": [record.to_dict() for record in self.history],
+        }
+
+
+def train(
+    config: Train,
+    model: LoadedModel,
+    train: Sequence[Example],
+    validation: Sequence[Example],
+    *,
+    seed: int,
+    max_length: int,
+    work: Path,
+    record: Record,
+    progress: Progress | None = None,
+    resume: bool = False,
+    models_for_attacks: Mapping[str, Model] | None = None,
+    engine: EngineConfig = EngineConfig(),
+) -> TrainResult:
+    """Fine-tune `model` in place; it ends with the weights of the chosen epoch, in evaluation mode.
+
+    Args:
+        model: freshly loaded; on a resume from the same source as before.
+        work: folder for checkpoints, attack-generated rows and the history.
+        record: handed a plain dict after each epoch ("epoch") and each augmentation ("augmentation").
+        resume: go on from the last complete checkpoint in `work`, to the weights that an uninterrupted
+            run would have had, bit by bit on one kind of machine and as many threads.
+        models_for_attacks: the constraint models that recipes in the plan need, by name.
+
+    Raises:
+        HarnessError: unusable data, a changed plan on resume, a loss that is not finite.
+        AttackError: an unknown recipe.
+    """
+    started = perf_counter()
+    _check(train, validation, model.labels)
+    objective = objectives.load(config.objective.name, config.objective.parameters)
+    augment, selection = config.augment, config.selection
+    turns = [recipes.load(name) for name in augment.attacks] if augment else []
+    judges = [recipes.load(name) for name in selection.attacks]
+    _check_needs([*turns, *judges], models_for_attacks or {})
+    identity = _identity(config, model.fingerprint, train, validation, seed, max_length)
+    folder = WorkFolder(work, identity)
+    history = folder.start(resume=resume)
+
+    arguments = training_arguments(config, seed=seed, folder=folder.checkpoints)
+    device = arguments.device
+
+    def victim(step: int) -> HuggingFaceVictim:
+        return HuggingFaceVictim(
+            model.model,
+            model.tokenizer,
+            model.labels,
+            fingerprint=f"{identity}:{step}",
+            max_length=max_length,
+        )
+
+    encode = victim(0).encode
+    encodings = encode([example.text.strings for example in train])
+    rows = [Row(e, example.label) for e, example in zip(encodings, train, strict=True)]
+    extra = slots(augment, len(rows)) if augment and augment.keep_clean else 0
+    data = TrainingSet(rows, extra)
+    display = progress or Quiet()
+    battery = Battery(models_for_attacks or {}, Cache(CACHE_ROWS), engine, display)
+    evaluator = Evaluator(
+        selection,
+        validation=validation,
+        recipes=judges,
+        battery=battery,
+        predict=lambda examples: predict(victim(-1), examples),
+        victim=victim,
+        seed=seed,
+    )
+    keeper = _Keeper(config, folder, data, evaluator, history, record, display, device)
+    callbacks: list[TrainerCallback] = [keeper]
+    if augment:
+        refresh = AttackRefresh(
+            augment,
+            data=data,
+            examples=train,
+            recipes=turns,
+            battery=battery,
+            victim=victim,
+            temperature=lambda: history[-1].temperature if history else 1.0,
+            encode=encode,
+            folder=folder.attacks,
+            seed=seed,
+            identity=identity,
+            record=record,
+        )
+        callbacks.insert(0, refresh)
+
+    done = len(history) == config.epochs or should_stop(history, selection)
+    with _no_bars():
+        if not done:
+            _train(model, arguments, objective, data, callbacks, folder.last(), keeper)
+        best = choose(history, selection)
+        if done or best != len(history) - 1:
+            _load_weights(model.model, folder.of(history[best]))
+    model.model.eval()
+    result = TrainResult(
+        history=tuple(history),
+        best=best,
+        stopped_early=len(history) < config.epochs,
+        rows=len(data),
+        seconds=perf_counter() - started,
+    )
+    output = Path(config.output)
+    save_classifier(model, output)
+    write_atomic(output / HISTORY, json.dumps(result.to_dict(), indent=1) + "\n")
+    return result
+
+
+def _train(
+    model: LoadedModel,
+    arguments: Any,
+    objective: Any,
+    data: TrainingSet,
+    callbacks: list[TrainerCallback],
+    checkpoint: Path | None,
+    keeper: _Keeper,
+) -> None:
+    trainer = RobustTrainer(
+        model.model,
+        arguments,
+        objective=objective,
+        data=data,
+        collator=Collator.of(model.tokenizer),
+        callbacks=callbacks,
+    )
+    keeper.trainer = trainer
+    try:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    finally:
+        keeper.close()
+        trainer.tap.remove()
+
+
+class _Keeper(TrainerCallback):  # type: ignore[misc]
+    """Around every epoch: the order of the rows, the display, the evaluation, the seal."""
+
+    trainer: RobustTrainer
+
+    def __init__(
+        self,
+        config: Train,
+        folder: WorkFolder,
+        data: TrainingSet,
+        evaluator: Evaluator,
+        history: list[EpochRecord],
+        record: Record,
+        display: Progress,
+        device: torch.device,
+    ) -> None:
+        self._config, self._folder, self._data = config, folder, data
+        self._evaluator, self._history, self._record = evaluator, history, record
+        self._display, self._device = display, device
+        self._open = ExitStack()
+        self._task: Any = None
+        self._steps = 0
+        self._started = 0.0
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Fix the order of the rows and open the display."""
+        self._steps = state.max_steps // self._config.epochs
+        self._data.epoch = state.global_step // self._steps
+        title = f"train, epoch {self._data.epoch + 1} of {self._config.epochs}"
+        self._task = self._open.enter_context(self._display.task(title, self._steps))
+        self._started = perf_counter()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Show how far the epoch is."""
+        self._task.update(state.global_step - self._data.epoch * self._steps)
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Evaluate, note the epoch, and stop where patience is at its end."""
+        self.close()
+        trained = perf_counter() - self._started
+        with untouched(self._device):
+            found = self._evaluator.measure(
+                self._data.epoch, state.global_step, self.trainer.take_mean_loss()
+            )
+        self._history.append(found)
+        self._folder.write_history(self._history)
+        best = choose(self._history, self._config.selection)
+        self._record(
+            {
+                "event": "epoch",
+                **found.to_dict(),
+                "train_seconds": round(trained, 3),
+                "best_epoch": self._history[best].epoch,
+            }
+        )
+        if should_stop(self._history, self._config.selection):
+            control.should_training_stop = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Seal the checkpoint; the Trainer may save the last step before its epoch is evaluated."""
+        if self._history and self._history[-1].step == state.global_step:
+            self._folder.seal(state.global_step)
+            self._folder.prune(self._history, self._config.selection)
+
+    def close(self) -> None:
+        """Close the display."""
+        self._open.close()
+
+
+def _load_weights(model: Any, checkpoint: Path) -> None:
+    """Give `model` the weights of a checkpoint (read by the class itself, which knows renamed keys)."""
+    found = type(model).from_pretrained(str(checkpoint), use_safetensors=True)
+    model.load_state_dict(found.state_dict())
+
+
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """Without transformers' own progress bars, which would run through ours."""
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()
+
+
+def _check(train: Sequence[Example], validation: Sequence[Example], labels: Sequence[str]) -> None:
+    for name, examples in (("training", train), ("validation", validation)):
+        if not examples:
+            raise HarnessError(f"There are no {name} examples.")
+        wrong = next((e for e in examples if not 0 <= e.label < len(labels)), None)
+        if wrong is not None:
+            raise HarnessError(
+                f"The {name} example '{wrong.id}' has label number {wrong.label}; the model has "
+                f"{len(labels)} labels, numbered from 0."
+            )
+        if len({example.id for example in examples}) < len(examples):
+            raise HarnessError(f"Two {name} examples have the same id; ids must be unique.")
+
+
+def _check_needs(chosen: Sequence[Any], models: Mapping[str, Model]) -> None:
+    for recipe in chosen:
+        for need in recipe.needs:
+            if need not in models:
+                raise HarnessError(
+                    f"The attack '{recipe.name}' needs a model for '{need}' in training too."
+                )
+
+
+def _identity(
+    config: Train,
+    fingerprint: str,
+    train: Sequence[Example],
+    validation: Sequence[Example],
+    seed: int,
+    max_length: int,
+) -> str:
+    """SHA-256 of everything that decides the weights."""
+    digest = hashlib.sha256()
+    settings = config.model_dump(mode="json", exclude={"output"})
+    digest.update(json.dumps([settings, fingerprint, seed, max_length], sort_keys=True).encode())
+    for examples in (train, validation):
+        digest.update(b"\x1e")
+        for example in examples:
+            line = [
+                example.id,
+                example.label,
+                example.text.fields,
+                sorted(example.text.frozen_fields),
+            ]
+            digest.update(json.dumps(line).encode())
+    return digest.hexdigest()

@@ -1,0 +1,298 @@
+"""Two audits of the same examples by the same attacks: what changed, paired example by example.
+
+Like is compared with like or not at all. The splits must hold the same texts, the attacks must be the
+same with the same parameters, and they must have met the same examples; the error names what differs.
+What may differ is the model: its weights, its temperature, the attacks that it was trained on.
+
+McNemar's test takes examples as independent; where they come in families, the interval of the difference
+is the better witness, for it resamples families.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reports import statistics
+from reports.errors import ReportError
+from reports.folder import RunFolder
+from reports.records import OutcomeRecord, PredictionRecord, Record
+from reports.results import Results, RunInfo, empty
+from reports.summaries import (
+    PairedComparison,
+    compare_attacks,
+    compare_predictions,
+    compare_unions,
+)
+
+Slice = tuple[str, str, bool]
+"""An attack by name, split and whether the victim was calibrated."""
+
+LISTED_IDS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One audit: its results and its records."""
+
+    results: Mapping[str, Any]
+    records: Sequence[Record]
+
+    @classmethod
+    def of(cls, run: RunFolder) -> Side:
+        """The audit in a run folder, which must be finished and unchanged since."""
+        if not run.is_finished:
+            raise ReportError(
+                f"The run {run.id} is not finished, so it cannot be compared. "
+                f"Go on with it by --resume {run.path}."
+            )
+        problems = run.verify_sums()
+        if problems:
+            raise ReportError(
+                f"The run {run.id} is not as it was sealed: {'; '.join(problems)}. "
+                "Restore it from a copy, or run it again."
+            )
+        return cls(run.results(), run.records())
+
+    @property
+    def name(self) -> str:
+        """The run's id, for messages."""
+        return str(self.results["run"]["id"])
+
+    def slices(self) -> dict[Slice, dict[str, Any]]:
+        """The attack results that are compared: all but those on training examples."""
+        return {
+            (a["name"], a["split"], a["calibrated"]): a
+            for a in self.results["attacks"]
+            if a["split"] != "train"
+        }
+
+    def outcomes(self, part: Slice) -> list[OutcomeRecord]:
+        """The outcomes of one attack."""
+        return [
+            record
+            for record in self.records
+            if isinstance(record, OutcomeRecord)
+            and (record.attack, record.split, record.calibrated) == part
+        ]
+
+    def predictions(self, split: str) -> list[PredictionRecord]:
+        """The predictions on one split's unaltered examples."""
+        return [r for r in self.records if isinstance(r, PredictionRecord) and r.split == split]
+
+
+def compare_runs(
+    baseline: RunFolder,
+    run: RunFolder,
+    *,
+    after: Mapping[str, Any] | None = None,
+    cost: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The "comparison" of two audit runs.
+
+    The baseline must be finished, and so must the run, unless its results are handed over in `after`:
+    an audit that compares itself with a baseline is sealed only when the comparison is in it.
+    """
+    side = Side.of(run) if after is None else Side(after, run.records())
+    return compare_sides(Side.of(baseline), side, cost=cost)
+
+
+def compare_sides(
+    before: Side, after: Side, *, cost: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The "comparison" of results.json, or a ReportError that names what is unlike."""
+    _refuse_unlike(before, after)
+    found = [*_clean(before, after), *_attacks(before, after), *_unions(before, after)]
+    tested = [entry for entry in found if entry["p_value"] is not None]
+    adjusted = statistics.holm([entry["p_value"] for entry in tested])
+    for entry, value in zip(tested, adjusted, strict=True):
+        entry["p_adjusted"] = value
+    return {
+        "before": _embedded(before.results),
+        "after": _embedded(after.results),
+        "differences": found,
+        "cost": dict(cost or {}),
+    }
+
+
+def comparison_results(run: RunInfo, comparison: Mapping[str, Any]) -> Results:
+    """Results of kind "compare" around a comparison, for a run folder of its own."""
+    after = comparison["after"]
+    results = empty("compare", run)
+    results["comparison"] = dict(comparison)  # type: ignore[typeddict-item]  # built above
+    results["model"], results["data"] = after["model"], after["data"]
+    results["examples"] = list(after.get("examples", []))
+    results["limits"] = list(
+        dict.fromkeys([*comparison["before"].get("limits", []), *after.get("limits", [])])
+    )
+    return results
+
+
+def _refuse_unlike(before: Side, after: Side) -> None:
+    a, b = before.slices(), after.slices()
+    problems = _unlike_data(before, after, {split for _, split, _ in a.keys() | b.keys()})
+    for part in sorted(a.keys() ^ b.keys()):
+        side = before if part in a else after
+        problems.append(f"{_title(part)}: only in {side.name}")
+    for part in sorted(a.keys() & b.keys()):
+        problems += [f"{_title(part)}: {line}" for line in _unlike_recipe(a[part], b[part])]
+        left = {outcome.example_id for outcome in before.outcomes(part)}
+        right = {outcome.example_id for outcome in after.outcomes(part)}
+        if left != right:
+            problems.append(
+                f"{_title(part)}: {len(left - right)} examples only in {before.name}, "
+                f"{len(right - left)} only in {after.name}"
+            )
+    if problems:
+        raise ReportError(
+            f"{before.name} and {after.name} cannot be compared, for they differ in more than the "
+            "model:\n  " + "\n  ".join(problems) + "\nAudit both models with the same plan."
+        )
+
+
+def _unlike_data(before: Side, after: Side, splits: set[str]) -> list[str]:
+    a = (before.results["data"] or {}).get("splits", {})
+    b = (after.results["data"] or {}).get("splits", {})
+    return [
+        f"the {split} data: fingerprint {a[split]['fingerprint'][:12]} against "
+        f"{b[split]['fingerprint'][:12]}"
+        for split in sorted(splits & a.keys() & b.keys())
+        if a[split]["fingerprint"] != b[split]["fingerprint"]
+    ]
+
+
+def _unlike_recipe(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
+    left, right = a["recipe"], b["recipe"]
+    return [
+        f"{key} is {left.get(key)!r} against {right.get(key)!r}"
+        for key in sorted(left.keys() | right.keys())
+        if left.get(key) != right.get(key)
+    ]
+
+
+def _clean(before: Side, after: Side) -> list[dict[str, Any]]:
+    # Training examples are for the gaps, validation examples chose the checkpoint.
+    splits = [
+        split
+        for split in after.results["clean"]
+        if split not in ("train", "validation") and split in before.results["clean"]
+    ]
+    found = []
+    for split in splits:
+        paired = compare_predictions(before.predictions(split), after.predictions(split))
+        if paired.n:
+            title = f"Accuracy on unaltered {split} examples"
+            metric = "clean_accuracy" + ("" if split == "test" else f".{split}")
+            found.append(_difference(paired, title, metric, split=split))
+    return found
+
+
+def _attacks(before: Side, after: Side) -> list[dict[str, Any]]:
+    found = []
+    for part, result in after.slices().items():
+        paired = compare_attacks(before.outcomes(part), after.outcomes(part))
+        found.append(
+            _difference(
+                paired,
+                f"Robust accuracy under {_title(part)}",
+                _metric(part[0], part[1], part[2]),
+                attack=part[0],
+                split=part[1],
+                calibrated=part[2],
+                seen=bool(result["seen"]),
+            )
+        )
+    return found
+
+
+def _unions(before: Side, after: Side) -> list[dict[str, Any]]:
+    """The unions that the audit reports, and the worst case over what the model was not trained on."""
+    seen = {part: bool(result["seen"]) for part, result in after.slices().items()}
+    wanted = [
+        (
+            str(u["label"]),
+            "union",
+            [(name, u["split"], bool(u["calibrated"])) for name in u["attacks"]],
+        )
+        for u in after.results["unions"]
+    ]
+    for split, calibrated in dict.fromkeys((part[1], part[2]) for part in seen):
+        unseen = [p for p in seen if p[1:] == (split, calibrated) and not seen[p]]
+        if 1 < len(unseen) < sum(p[1:] == (split, calibrated) for p in seen):
+            wanted.append((f"any of {len(unseen)} unseen attacks", "unseen", unseen))
+    found = []
+    for label, name, parts in wanted:
+        if not parts or any(part not in seen for part in parts):
+            continue
+        _, split, calibrated = parts[0]
+        paired = compare_unions(
+            {part[0]: before.outcomes(part) for part in parts},
+            {part[0]: after.outcomes(part) for part in parts},
+        )
+        found.append(
+            _difference(
+                paired,
+                f"Robust accuracy under {_title((label, split, calibrated))}",
+                _metric(name, split, calibrated),
+                split=split,
+                calibrated=calibrated,
+                # A union is unseen only if every attack in it is.
+                seen=any(seen[part] for part in parts),
+                label=label,
+            )
+        )
+    return found
+
+
+def _metric(name: str, split: str, calibrated: bool) -> str:
+    """The name that a gate knows a robust accuracy by."""
+    where = "" if split == "test" else f".{split}"
+    return f"robust_accuracy.{name}{where}{'.calibrated' if calibrated else ''}"
+
+
+def _difference(
+    paired: PairedComparison,
+    title: str,
+    metric: str,
+    *,
+    attack: str | None = None,
+    split: str = "test",
+    calibrated: bool = False,
+    seen: bool = False,
+    label: str | None = None,
+) -> dict[str, Any]:
+    return {
+        "title": title,
+        "metric": metric,
+        "attack": attack,
+        "label": label,
+        "split": split,
+        "seen": seen,
+        "calibrated": calibrated,
+        "before": paired.before.to_dict(),
+        "after": paired.after.to_dict(),
+        "difference": paired.difference.to_dict(),
+        "p_value": paired.p_value,
+        "newly_broken": len(paired.newly_broken),
+        "newly_fixed": len(paired.newly_fixed),
+        "newly_broken_ids": list(paired.newly_broken[:LISTED_IDS]),
+        "newly_fixed_ids": list(paired.newly_fixed[:LISTED_IDS]),
+        "left_out": paired.left_out,
+        "n": paired.n,
+    }
+
+
+def _title(part: Slice) -> str:
+    name, split, calibrated = part
+    words = [name]
+    if calibrated:
+        words.append("(calibrated)")
+    if split != "test":
+        words.append(f"on {split}")
+    return " ".join(words)
+
+
+def _embedded(results: Mapping[str, Any]) -> dict[str, Any]:
+    """One side's results without a comparison of its own: reports must not nest without end."""
+    return {key: value for key, value in results.items() if key != "comparison"}

@@ -1,0 +1,95 @@
+"""Broken examples as marked text: what was taken out and what was put in."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from reports import wording as w
+from reports.view import Example, Piece
+
+CONTEXT = 160
+"""Characters kept on each side of a change where a text is long."""
+
+LONGEST = 20_000
+"""Characters of a field that are compared; a longer one shows its listed changes alone."""
+
+
+def example(record: Mapping[str, Any], labels: Mapping[int, str]) -> Example:
+    """One outcome record as a reader sees it."""
+    original, perturbed = record["original"], record.get("perturbed") or []
+    if (
+        len(original) == len(perturbed)
+        and max(map(len, [*original, *perturbed]), default=0) <= LONGEST
+    ):
+        fields = tuple(marked(a, b) for a, b in zip(original, perturbed, strict=True))
+    else:
+        fields = tuple(
+            (Piece("del", before), Piece("ins", after))
+            for _, before, after in record["changes"][:20]
+        )
+    facts = [
+        f"was {_label(record.get('predicted_before'), labels)}{_sure(record, 'before')}, "
+        f"became {_label(record.get('predicted_after'), labels)}{_sure(record, 'after')}",
+        _changed(record),
+        f"{w.count(record.get('unique_queries'))} queries",
+        w.victim(bool(record.get("calibrated"))),
+    ]
+    title = f"{record['attack']} on {record['example_id']}"
+    return Example(title, tuple(filter(None, facts)), fields)
+
+
+def marked(before: str, after: str) -> tuple[Piece, ...]:
+    """The two texts as one, word by word, with long unchanged stretches left out."""
+    a, b = _words(before), _words(after)
+    pieces: list[Piece] = []
+    matcher = difflib.SequenceMatcher(None, a, b, autojunk=False)
+    for kind, a0, a1, b0, b1 in matcher.get_opcodes():
+        if kind == "equal":
+            pieces.append(Piece("same", "".join(a[a0:a1])))
+            continue
+        if a1 > a0:
+            pieces.append(Piece("del", "".join(a[a0:a1])))
+        if b1 > b0:
+            pieces.append(Piece("ins", "".join(b[b0:b1])))
+    return tuple(
+        kept
+        for place, piece in enumerate(pieces)
+        for kept in _shortened(piece, first=place == 0, last=place == len(pieces) - 1)
+    )
+
+
+def _shortened(piece: Piece, *, first: bool, last: bool) -> tuple[Piece, ...]:
+    text = piece.text
+    if piece.kind != "same":
+        return (piece,)
+    if len(text) <= 2 * CONTEXT + 40:
+        return (piece,)
+    head = () if first else (Piece("same", text[:CONTEXT]),)
+    tail = () if last else (Piece("same", text[-CONTEXT:]),)
+    left = len(text) - CONTEXT * (len(head) + len(tail))
+    return (*head, Piece("gap", f"… {left:,} characters the same …"), *tail)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+|\s+|[^\w\s]", text)
+
+
+def _label(number: Any, labels: Mapping[int, str]) -> str:
+    return w.NONE if number is None else labels.get(int(number), f"label {number}")
+
+
+def _sure(record: Mapping[str, Any], side: str) -> str:
+    """How sure the model was of what it said; records hold its confidence in the label."""
+    confidence = record.get(f"confidence_{side}")
+    if confidence is None:
+        return ""
+    return f" ({w.percent(confidence, 0)} on the label)"
+
+
+def _changed(record: Mapping[str, Any]) -> str:
+    number, words = len(record["changes"]), record.get("words") or 0
+    of = f" of {words}" if words else ""
+    return f"{number}{of} words changed" if number != 1 or words else "1 word changed"

@@ -1,0 +1,125 @@
+"""The overfitting table: gaps between what was seen and what was not, each with an interval.
+
+Every gap is left minus right, and left is the side the model knows better: a large positive gap in
+accuracy is overfitting. Train and test hold different examples, so those gaps are differences of
+independent samples; seen and unseen attacks meet the same examples, so that one is paired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reports import statistics
+from reports.calibration import calibration_difference
+from reports.records import OutcomeRecord, PredictionRecord
+from reports.statistics import Estimate
+from reports.summaries import (
+    compare_flags,
+    confidences,
+    families,
+    summarize_attack,
+    summarize_clean,
+    union,
+    union_outcomes,
+)
+
+
+def accuracy_gap(
+    train: Sequence[PredictionRecord], test: Sequence[PredictionRecord]
+) -> dict[str, Any]:
+    """Accuracy on the training examples minus accuracy on the test examples."""
+    left, right = summarize_clean(train).accuracy, summarize_clean(test).accuracy
+    return gap(
+        "accuracy_train_test",
+        "Accuracy: training - test",
+        "How much better the model does on texts that it was trained on.",
+        ("training", left),
+        ("test", right),
+        statistics.independent_difference(left, right),
+    )
+
+
+def loss_gap(train: Sequence[PredictionRecord], test: Sequence[PredictionRecord]) -> dict[str, Any]:
+    """Mean loss on the test examples minus that on the training examples."""
+    left, right = summarize_clean(test).loss, summarize_clean(train).loss
+    return gap(
+        "loss_test_train",
+        "Loss: test - training",
+        "Loss shows memorising before accuracy does: it counts how sure the wrong answers are.",
+        ("test", left),
+        ("training", right),
+        statistics.independent_difference(left, right),
+    )
+
+
+def robust_gap(
+    train: Sequence[OutcomeRecord], test: Sequence[OutcomeRecord], attack: str
+) -> dict[str, Any]:
+    """Robust accuracy on training examples minus that on test examples, under one attack."""
+    left, right = summarize_attack(train).robust_accuracy, summarize_attack(test).robust_accuracy
+    return gap(
+        f"robust_train_test.{attack}",
+        f"Robust accuracy, {attack}: training - test",
+        "Robust overfitting (Rice et al. 2020): robustness learnt by heart does not carry over.",
+        ("training", left),
+        ("test", right),
+        statistics.independent_difference(left, right),
+    )
+
+
+def seen_unseen_gap(
+    seen: Mapping[str, Sequence[OutcomeRecord]], unseen: Mapping[str, Sequence[OutcomeRecord]]
+) -> dict[str, Any]:
+    """Robust accuracy under the attacks trained on minus that under the others, on the same examples."""
+    after, groups = union_outcomes(seen)
+    before, _ = union_outcomes(unseen)
+    paired = compare_flags(before, after, groups)
+    return gap(
+        "seen_unseen",
+        "Robust accuracy: seen - unseen attacks",
+        "What is gained only against the attacks that the model was trained on is not robustness.",
+        (", ".join(seen) or "none", union(seen)),
+        (", ".join(unseen) or "none", union(unseen)),
+        paired.difference,
+    )
+
+
+def calibration_gap(test: Sequence[PredictionRecord], temperature: float) -> dict[str, Any]:
+    """Calibration error as trained minus that at the fitted temperature, on the same test examples."""
+    left, right = summarize_clean(test).ece, summarize_clean(test, temperature).ece
+    difference = Estimate.missing(left.reason or right.reason or "a side is missing", left.n)
+    if left.value is not None and right.value is not None:
+        difference = calibration_difference(
+            confidences(test),
+            confidences(test, temperature),
+            [prediction.correct for prediction in test],
+            families(test),
+        )
+    return gap(
+        "calibration",
+        "Calibration error: as trained - calibrated",
+        "Overconfidence hides a model from attacks that follow its scores.",
+        ("as trained", left),
+        (f"at temperature {temperature:.2f}", right),
+        difference,
+    )
+
+
+def gap(
+    name: str,
+    title: str,
+    explanation: str,
+    left: tuple[str, Estimate],
+    right: tuple[str, Estimate],
+    difference: Estimate,
+) -> dict[str, Any]:
+    """One entry of "gaps" in results.json; the way to add a gap that is not above."""
+    return {
+        "name": name,
+        "title": title,
+        "explanation": explanation,
+        "left": {"label": left[0], "estimate": left[1].to_dict()},
+        "right": {"label": right[0], "estimate": right[1].to_dict()},
+        "difference": difference.to_dict(),
+    }

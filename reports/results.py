@@ -1,0 +1,275 @@
+"""results.json, version 1: the numbers of a run, as every report and every comparison reads them.
+
+The types below are the shape; `schema/results-v1.json` says the same to other languages. Values that
+do not exist are None with a reason beside them, never NaN and never left out. A reader must ignore keys
+that it does not know; a change that breaks a reader raises the version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NotRequired, TypedDict
+
+from reports.errors import ReportError
+
+SCHEMA = "withstand/results"
+VERSION = 1
+KINDS = ("attack", "audit", "train", "harden", "compare")
+VERDICTS = ("pass", "fail", "inconclusive")
+
+Kind = Literal["attack", "audit", "train", "harden", "compare"]
+VerdictValue = Literal["pass", "fail", "inconclusive"]
+
+
+class EstimateDict(TypedDict):
+    """`statistics.Estimate.to_dict()`."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    count: float | None
+    method: str
+    level: float
+    reason: str | None
+
+
+class RunInfo(TypedDict):
+    """Which run this is. Times are ISO 8601 in UTC; `command` is the command line."""
+
+    id: str
+    name: str
+    created: str
+    finished: str | None
+    command: list[str]
+    plan_digest: NotRequired[str | None]
+
+
+class GateResult(TypedDict):
+    """One gate: what was asked, what was found, what follows.
+
+    `direction` says which side of `bound` is good; `margin` is set where the bound is relative to a
+    baseline; `evidence` is "interval" or "point"; `examples_needed` is set where it is inconclusive.
+    """
+
+    name: str
+    metric: str
+    slice: str | None
+    bound: float
+    margin: NotRequired[float | None]
+    direction: Literal["at_least", "at_most"]
+    evidence: Literal["interval", "point"]
+    value: EstimateDict
+    verdict: VerdictValue
+    why: str
+    examples_needed: NotRequired[int | None]
+    explanation: NotRequired[str]
+
+
+class Verdict(TypedDict):
+    """What the gates add up to, and the exit code that says so."""
+
+    value: VerdictValue
+    exit_code: int
+    reasons: list[str]
+    gates: list[GateResult]
+
+
+class ModelInfo(TypedDict):
+    """The model under test: its files by SHA-256 and what it was trained on."""
+
+    name: str
+    fingerprint: str
+    files: dict[str, str]
+    temperature: float | None
+    seen_attacks: list[str]
+    parameters: int | None
+
+
+class SplitInfo(TypedDict):
+    """One split as fed to the model: rows by label name, families, and a digest of ids and texts."""
+
+    rows: int
+    labels: dict[str, int]
+    groups: int | None
+    fingerprint: str
+
+
+class DataInfo(TypedDict):
+    """Where the examples come from, their splits, and what was found twice."""
+
+    source: str
+    splits: dict[str, SplitInfo]
+    duplicates: dict[str, Any]
+
+
+class CleanInfo(TypedDict):
+    """Unaltered examples of one split."""
+
+    accuracy: EstimateDict
+    loss: EstimateDict
+    ece: EstimateDict
+
+
+class AttackResult(TypedDict):
+    """One recipe against one model on one split.
+
+    `seen`: the model was trained on this attack. `calibrated`: the victim was temperature-scaled.
+    """
+
+    name: str
+    family: str
+    seen: bool
+    calibrated: bool
+    split: str
+    recipe: dict[str, Any]
+    counts: dict[str, int]
+    accuracy: EstimateDict
+    robust_accuracy: EstimateDict
+    attack_success_rate: EstimateDict
+    queries: dict[str, int]
+    seconds: dict[str, float]
+    words_changed: dict[str, float | None]
+
+
+class UnionResult(TypedDict):
+    """The worst case per example over several attacks."""
+
+    label: str
+    attacks: list[str]
+    calibrated: bool
+    split: str
+    robust_accuracy: EstimateDict
+
+
+class GapSide(TypedDict):
+    """One side of a gap."""
+
+    label: str
+    estimate: EstimateDict
+
+
+class Gap(TypedDict):
+    """One row of the overfitting table: left minus right."""
+
+    name: str
+    title: str
+    explanation: str
+    left: GapSide
+    right: GapSide
+    difference: EstimateDict
+
+
+class Stage(TypedDict):
+    """What one stage of the run took."""
+
+    name: str
+    seconds: float
+
+
+class Difference(TypedDict):
+    """One metric before and after, paired on the example."""
+
+    title: str
+    metric: str
+    attack: str | None
+    seen: bool
+    calibrated: bool
+    before: EstimateDict
+    after: EstimateDict
+    difference: EstimateDict
+    p_value: float | None
+    newly_broken: int
+    newly_fixed: int
+    n: int
+
+
+class Comparison(TypedDict):
+    """Two audits of the same examples by the same attacks. `before` and `after` are their results."""
+
+    before: dict[str, Any]
+    after: dict[str, Any]
+    differences: list[Difference]
+    cost: dict[str, Any]
+
+
+class Results(TypedDict):
+    """The whole of results.json."""
+
+    schema: str
+    version: int
+    kind: Kind
+    run: RunInfo
+    verdict: Verdict | None
+    model: ModelInfo | None
+    data: DataInfo | None
+    clean: dict[str, CleanInfo]
+    attacks: list[AttackResult]
+    unions: list[UnionResult]
+    gaps: list[Gap]
+    stages: list[Stage]
+    comparison: Comparison | None
+    examples: list[dict[str, Any]]
+    limits: list[str]
+
+
+_SHAPE: dict[str, tuple[type, ...]] = {
+    "run": (dict,),
+    "verdict": (dict, type(None)),
+    "model": (dict, type(None)),
+    "data": (dict, type(None)),
+    "clean": (dict,),
+    "attacks": (list,),
+    "unions": (list,),
+    "gaps": (list,),
+    "stages": (list,),
+    "comparison": (dict, type(None)),
+    "examples": (list,),
+    "limits": (list,),
+}
+
+
+def empty(kind: Kind, run: RunInfo) -> Results:
+    """Results with nothing in them yet, for a caller to fill."""
+    return {
+        "schema": SCHEMA,
+        "version": VERSION,
+        "kind": kind,
+        "run": run,
+        "verdict": None,
+        "model": None,
+        "data": None,
+        "clean": {},
+        "attacks": [],
+        "unions": [],
+        "gaps": [],
+        "stages": [],
+        "comparison": None,
+        "examples": [],
+        "limits": [],
+    }
+
+
+def validate(results: Mapping[str, Any], where: str = "results.json") -> None:
+    """Check what a reader relies on: the version, the kind, the parts and their types.
+
+    The JSON Schema says more; this much needs no library and runs on every read and write.
+    """
+    if results.get("schema") != SCHEMA:
+        raise ReportError(f'{where}: "schema" must be "{SCHEMA}"; it is {results.get("schema")!r}.')
+    version = results.get("version")
+    if version != VERSION:
+        raise ReportError(
+            f"{where} has version {version!r}; this release reads version {VERSION}. "
+            "Open it with the release that wrote it."
+        )
+    if results.get("kind") not in KINDS:
+        raise ReportError(f'{where}: "kind" must be one of {", ".join(KINDS)}.')
+    for key, types in _SHAPE.items():
+        if key not in results:
+            raise ReportError(f'{where} lacks "{key}".')
+        if not isinstance(results[key], types):
+            raise ReportError(f'{where}: "{key}" is a {type(results[key]).__name__}.')
+    verdict = results["verdict"]
+    if verdict is not None and verdict.get("value") not in VERDICTS:
+        raise ReportError(f"{where}: the verdict must be one of {', '.join(VERDICTS)}.")

@@ -1,0 +1,287 @@
+"""The tables of a report, from the parts of results.json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reports import wording as w
+from reports.records import STATUSES
+from reports.statistics import Estimate
+from reports.view import Cell, Column, Table, Tone
+
+STATUS_WORDS = {
+    "succeeded": "broken",
+    "failed": "withstood",
+    "out_of_budget": "withstood, budget ended",
+    "skipped": "already wrong",
+    "errored": "errored",
+}
+
+_TONES: dict[str, Tone] = {"pass": "good", "fail": "bad", "inconclusive": "warn"}
+
+
+def gates(entries: Sequence[Mapping[str, Any]]) -> Table:
+    """What was required, what was measured, and what follows."""
+    rows = []
+    for gate in entries:
+        metric, found = str(gate["metric"]), w.estimate(gate["value"])
+        sign = "≥" if gate["direction"] == "at_least" else "≤"
+        needed = gate.get("examples_needed")
+        decided = "95% interval" if gate["evidence"] == "interval" else "the value alone"
+        follow = f"about {needed:,} examples would decide it" if needed else ""
+        rows.append(
+            (
+                Cell(w.metric_title(metric), sub=str(gate["why"])),
+                Cell(f"{sign} {w.metric_value(metric, gate['bound'])}", sub=f"by {decided}"),
+                Cell(w.metric_value(metric, found.value), sub=_detail(metric, found)),
+                Cell(
+                    w.VERDICTS[gate["verdict"]],
+                    sub=follow,
+                    tone=_TONES[gate["verdict"]],
+                    icon=str(gate["verdict"]),
+                ),
+            )
+        )
+    columns = (Column("Gate"), Column("Required"), Column("Measured", True), Column("Verdict"))
+    return Table("Gates: what was required and what was measured", columns, tuple(rows))
+
+
+def differences(entries: Sequence[Mapping[str, Any]]) -> Table:
+    """Before, after and the paired change of every metric."""
+    rows = []
+    for entry in entries:
+        before, after = w.estimate(entry["before"]), w.estimate(entry["after"])
+        change = w.estimate(entry["difference"])
+        rows.append(
+            (
+                difference_name(entry),
+                Cell(w.percent(before.value), sub=_rate_detail(before)),
+                Cell(w.percent(after.value), sub=_rate_detail(after)),
+                Cell(
+                    f"{w.points(change.value)} points" if change.value is not None else w.NONE,
+                    sub=w.point_interval(change) or change.reason or "",
+                    tone=change_tone(change),
+                ),
+                Cell(
+                    f"{entry['newly_fixed']} / {entry['newly_broken']}", sub=f"n = {entry['n']:,}"
+                ),
+                Cell(
+                    w.p_value(entry.get("p_adjusted", entry["p_value"])),
+                    sub="Holm" if "p_adjusted" in entry else "",
+                ),
+            )
+        )
+    columns = (
+        Column("Measure"),
+        Column("Before", True),
+        Column("After", True),
+        Column("Change", True),
+        Column("Won / lost", True),
+        Column("p", True),
+    )
+    return Table("Before and after, paired on the same examples", columns, tuple(rows))
+
+
+def difference_name(entry: Mapping[str, Any]) -> Cell:
+    """What a row of the comparison is about, with what the model knew of the attack below it."""
+    if entry["attack"] is None and not entry["metric"].startswith("robust"):
+        return Cell(str(entry["title"]))
+    name = str(entry["attack"] or entry.get("label") or entry["title"])
+    known = w.known(bool(entry["seen"])) if entry["attack"] or not entry["seen"] else ""
+    return Cell(name, sub=", ".join(filter(None, [known, w.victim(bool(entry["calibrated"]))])))
+
+
+def attacks(entries: Sequence[Mapping[str, Any]], caption: str) -> Table:
+    """One row an attack: what became of the examples, the rates, the cost."""
+    rows = []
+    for entry in entries:
+        counts: dict[str, int] = {status: int(entry["counts"][status]) for status in STATUSES}
+        robust = w.estimate(entry["robust_accuracy"])
+        success = w.estimate(entry["attack_success_rate"])
+        words, share = entry["words_changed"]["mean"], entry["words_changed"]["share"]
+        queries, seconds = entry["queries"], entry["seconds"]
+        rows.append(
+            (
+                Cell(
+                    str(entry["name"]),
+                    sub=f"{entry['family']}\n{w.known(entry['seen'])}, {w.victim(entry['calibrated'])}",
+                ),
+                Cell(
+                    outcome_words(counts, int(entry["counts"]["total"])),
+                    bar=tuple((status, counts[status]) for status in BAR_ORDER),
+                ),
+                Cell(w.percent(robust.value), sub=_rate_detail(robust)),
+                Cell(w.percent(success.value), sub=_rate_detail(success)),
+                Cell(
+                    w.NONE if words is None else f"{words:.1f}",
+                    sub="" if share is None else f"{w.percent(share)} of text",
+                ),
+                Cell(
+                    w.count(queries["unique"]),
+                    sub=f"{queries['raw']:,} raw\n{queries['cached']:,} cached",
+                ),
+                Cell(
+                    w.duration(seconds["total"]),
+                    sub=f"{w.duration(seconds['victim'])}\nin the victim",
+                ),
+            )
+        )
+    columns = (
+        Column("Attack"),
+        Column("Examples"),
+        Column("Robust accuracy", True),
+        Column("Attack success", True),
+        Column("Words changed", True),
+        Column("Unique queries", True),
+        Column("Time", True),
+    )
+    return Table(caption, columns, tuple(rows))
+
+
+BAR_ORDER = ("failed", "out_of_budget", "succeeded", "skipped", "errored")
+
+
+def outcome_words(counts: Mapping[str, int], total: int) -> str:
+    """What became of the examples: every kind that happened, out of how many."""
+    parts = [f"{counts[s]} {STATUS_WORDS[s]}" for s in BAR_ORDER if counts[s]]
+    return f"{total}: " + (", ".join(parts) or "none")
+
+
+def unions(entries: Sequence[Mapping[str, Any]]) -> Table:
+    """The worst case per example over several attacks."""
+    rows = []
+    for entry in entries:
+        found = w.estimate(entry["robust_accuracy"])
+        where = "" if entry["split"] == "test" else f", on {entry['split']}"
+        rows.append(
+            (
+                Cell(str(entry["label"]), sub=f"{w.victim(entry['calibrated'])}{where}"),
+                Cell(", ".join(entry["attacks"])),
+                Cell(w.percent(found.value), sub=_rate_detail(found)),
+            )
+        )
+    columns = (Column("Worst case"), Column("Attacks"), Column("Robust accuracy", True))
+    return Table("Robust accuracy in the worst case per example", columns, tuple(rows))
+
+
+def gaps(
+    after: Sequence[Mapping[str, Any]], before: Sequence[Mapping[str, Any]] | None = None
+) -> Table:
+    """The overfitting gaps; with `before`, each gap of the earlier model beside the later one's."""
+    earlier = {entry["name"]: entry for entry in before or ()}
+    rows = []
+    for entry in after:
+        metric = f"gap.{entry['name']}"
+        left, right = entry["left"], entry["right"]
+        row = [
+            Cell(str(entry["title"]), sub=str(entry["explanation"])),
+            _side(metric, left["label"], w.estimate(left["estimate"])),
+            _side(metric, right["label"], w.estimate(right["estimate"])),
+        ]
+        if before is not None:
+            found = earlier.get(entry["name"])
+            row.append(_gap(metric, w.estimate(found["difference"] if found else None)))
+        row.append(_gap(metric, w.estimate(entry["difference"])))
+        rows.append(tuple(row))
+    columns = [Column("Gap"), Column("Left", True), Column("Right", True)]
+    if before is not None:
+        columns.append(Column("Gap before", True))
+    columns.append(Column("Gap" if before is None else "Gap after", True))
+    return Table("Overfitting gaps, left minus right", tuple(columns), tuple(rows))
+
+
+def splits(data: Mapping[str, Any]) -> Table:
+    """The examples by split."""
+    rows = []
+    for name, split in data["splits"].items():
+        groups = split.get("groups")
+        rows.append(
+            (
+                Cell(str(name)),
+                Cell(w.count(split["rows"])),
+                Cell(", ".join(f"{label} {n:,}" for label, n in split["labels"].items())),
+                Cell(w.count(groups)),
+                Cell(str(split["fingerprint"])[:16], code=True),
+            )
+        )
+    columns = (
+        Column("Split"),
+        Column("Rows", True),
+        Column("By label"),
+        Column("Families", True),
+        Column("Fingerprint"),
+    )
+    return Table("The data, split by split", columns, tuple(rows))
+
+
+def clean(after: Mapping[str, Any]) -> Table:
+    """What the model does with unaltered examples."""
+    rows = []
+    for name, entry in after.items():
+        accuracy, loss = w.estimate(entry["accuracy"]), w.estimate(entry["loss"])
+        ece = w.estimate(entry["ece"])
+        rows.append(
+            (
+                Cell(str(name)),
+                Cell(w.percent(accuracy.value), sub=_rate_detail(accuracy)),
+                Cell(w.number(loss.value), sub=w.number_interval(loss) or loss.reason or ""),
+                Cell(w.percent(ece.value), sub=w.share_interval(ece) or ece.reason or ""),
+            )
+        )
+    columns = (
+        Column("Split"),
+        Column("Accuracy", True),
+        Column("Loss", True),
+        Column("Calibration error", True),
+    )
+    return Table("Unaltered examples", columns, tuple(rows))
+
+
+def stages(entries: Sequence[Mapping[str, Any]]) -> Table:
+    """How long each stage took."""
+    total = sum(float(entry["seconds"]) for entry in entries)
+    rows = [
+        (
+            Cell(str(entry["name"])),
+            Cell(w.duration(entry["seconds"])),
+            Cell(w.percent(entry["seconds"] / total, 0) if total else w.NONE),
+        )
+        for entry in entries
+    ]
+    rows.append((Cell("in all"), Cell(w.duration(total)), Cell("")))
+    columns = (Column("Stage"), Column("Time", True), Column("Share", True))
+    return Table("Time by stage", columns, tuple(rows))
+
+
+def change_tone(change: Estimate) -> Tone:
+    """Good or bad only where the interval leaves zero out."""
+    if change.low is not None and change.low > 0:
+        return "good"
+    if change.high is not None and change.high < 0:
+        return "bad"
+    return "muted"
+
+
+def _gap(metric: str, found: Estimate) -> Cell:
+    sub = w.metric_interval(metric, found) or found.reason or ""
+    return Cell(w.metric_value(metric, found.value), sub=sub)
+
+
+def _side(metric: str, label: str, found: Estimate) -> Cell:
+    # A side is the plain value, so it is worded without the "gap." that marks a difference.
+    plain = metric.removeprefix("gap.")
+    value = w.percent(found.value) if w.is_share(plain) else w.number(found.value)
+    return Cell(value, sub=f"{label}, n = {found.n:,}" if found.n else f"{label}: {found.reason}")
+
+
+def _detail(metric: str, found: Estimate) -> str:
+    if found.value is None:
+        return found.reason or ""
+    size = w.fraction(found)
+    interval = w.metric_interval(metric, found)
+    return f"{interval}\n{size}" if interval else size
+
+
+def _rate_detail(found: Estimate) -> str:
+    return found.reason or "" if found.value is None else _detail("rate", found)

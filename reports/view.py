@@ -1,0 +1,143 @@
+"""What a report shows, as plain values that any format can draw.
+
+`tables` and `narrative` fill these from the results; `html` and `markdown` draw them. All text here is
+still raw: each format makes it safe in its own way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from reports.statistics import Estimate
+
+Tone = Literal["", "good", "bad", "warn", "muted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell: the value, smaller lines below, a tone (never the only sign), and how it is set.
+
+    `bar` draws shares as a strip: (status, count) pairs.
+    """
+
+    text: str
+    sub: str = ""
+    tone: Tone = ""
+    code: bool = False
+    icon: str = ""
+    bar: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its title, and whether it holds numbers."""
+
+    title: str
+    numeric: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with a caption for those who hear it."""
+
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A titled part of the report. `folded` parts start closed on a screen and are open on paper."""
+
+    key: str
+    title: str
+    intro: str
+    table: Table
+    notes: tuple[str, ...] = ()
+    folded: tuple[tuple[str, Table], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One headline number."""
+
+    label: str
+    value: str
+    before: str = ""
+    change: str = ""
+    detail: str = ""
+    tone: Tone = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChartRow:
+    """One line of the chart: a metric with an estimate for each series."""
+
+    label: str
+    group: str
+    points: tuple[Estimate | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Rates with intervals, one or two series."""
+
+    title: str
+    series: tuple[str, ...]
+    rows: tuple[ChartRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of text: the same in both, taken out, or put in; `gap` is left out for length."""
+
+    kind: Literal["same", "del", "ins", "gap"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One broken example with its changed words marked, a list of pieces for each field."""
+
+    title: str
+    facts: tuple[str, ...]
+    fields: tuple[tuple[Piece, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of provenance."""
+
+    label: str
+    values: tuple[str, ...]
+    code: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictView:
+    """The verdict: its word (or "none"), a heading, reasons, and the gates."""
+
+    value: Literal["pass", "fail", "inconclusive", "none"]
+    word: str
+    heading: str
+    reasons: tuple[str, ...]
+    gates: Table | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A whole report."""
+
+    title: str
+    kind: str
+    run_id: str
+    created: str
+    verdict: VerdictView
+    summary: tuple[str, ...]
+    tiles: tuple[Tile, ...]
+    chart: Chart | None
+    sections: tuple[Section, ...]
+    examples: tuple[Example, ...]
+    limits: tuple[str, ...]
+    provenance: tuple[Fact, ...]

@@ -1,0 +1,196 @@
+"""`withstand attack`: one recipe, one model, one set of examples, one JSON object."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from attacks import recipes
+from attacks.engine.scheduler import EngineConfig
+from attacks.outcomes import Example
+from harness.plan import PlanError
+from harness.session import model_record
+from reports.folder import RunFolder
+from reports.manifest import collect
+from reports.progress import Progress
+from reports.sessions import start_or_resume
+from suites.evidence import Collector, Target, UnusableModelError, sample
+from suites.findings import audit_results
+
+
+@dataclass(frozen=True)
+class AttackRequest:
+    """What decides the outcomes of an attack (batch size, device and window do not)."""
+
+    model: str
+    data: str
+    recipe: str
+    examples: int | None
+    seed: int
+    text: tuple[str, ...]
+    label: str
+    query_budget: int | None
+    max_length: int
+    similarity: str
+
+    def to_toml(self) -> str:
+        """The request as the run folder keeps it."""
+        values = {key: value for key, value in asdict(self).items() if value is not None}
+        return tomli_w.dumps({"attack": {**values, "text": list(self.text)}})
+
+
+def attack_run(
+    request: AttackRequest,
+    *,
+    runs: Path,
+    progress: Progress,
+    resume: str | None = None,
+    config: EngineConfig = EngineConfig(),
+    device: str | None = None,
+) -> dict[str, Any]:
+    """Run or resume the attack in a run folder of its own; return what `--json` prints."""
+    from reports.storage import probe_writable
+
+    recipe = recipes.load(request.recipe)
+    probe_writable(runs)
+    labels, examples = _load(request)
+    chosen = (
+        examples if request.examples is None else sample(examples, request.examples, request.seed)
+    )
+    text = request.to_toml()
+    with start_or_resume(
+        runs,
+        f"attack-{recipe.name}",
+        "attack",
+        plan_text=text,
+        plan_digest=hashlib.sha256(text.encode()).hexdigest(),
+        resume=resume,
+    ) as folder:
+        collector = _collector(
+            request, labels, chosen, folder, progress, config, device, recipe.needs
+        )
+        outcomes = collector.attack(recipe, "test", chosen)
+        broken = [o for o in outcomes if o.status == "errored" and o.predicted_before is None]
+        if broken and len(broken) == len(outcomes):
+            raise UnusableModelError(
+                f"The model gave no usable answer to any of the {len(outcomes)} examples. The first "
+                f"error was: {(broken[0].error or '').strip().splitlines()[-1]}"
+            )
+        results = audit_results(folder, kind="attack")
+        folder.write_manifest(collect(seeds={"run": request.seed}))
+        folder.finish(results)
+        return summarize(folder, results["attacks"][0], request)
+
+
+def _load(request: AttackRequest) -> tuple[tuple[str, ...], list[Example]]:
+    """Label names of the model and the examples; every mismatch is found before the weights load."""
+    from harness.data import load_examples
+    from harness.models import classifier_labels
+
+    labels = classifier_labels(request.model)
+    return labels, load_examples(
+        request.data, text=request.text, label=request.label, labels=labels, seed=request.seed
+    )
+
+
+def _collector(
+    request: AttackRequest,
+    labels: tuple[str, ...],
+    chosen: list[Example],
+    folder: RunFolder,
+    progress: Progress,
+    config: EngineConfig,
+    device: str | None,
+    needs: tuple[str, ...],
+) -> Collector:
+    from attacks.victims.huggingface import HuggingFaceVictim
+    from harness.models import load_classifier, load_encoder
+
+    loaded = load_classifier(request.model, labels=labels)
+    victim = HuggingFaceVictim(
+        loaded.model,
+        loaded.tokenizer,
+        loaded.labels,
+        fingerprint=loaded.fingerprint,
+        max_length=request.max_length,
+        device=device,
+    )
+    began = [e for e in folder.events() if e["event"] == "subject"]
+    if began and began[0]["model"]["fingerprint"] != loaded.fingerprint:
+        raise PlanError(
+            f"The model at {request.model} has changed since the run {folder.id} began. Start a new run "
+            "without --resume."
+        )
+    if not began:
+        folder.append(
+            "subject",
+            model={
+                "name": request.model,
+                "fingerprint": loaded.fingerprint,
+                "files": dict(loaded.files),
+                "temperature": None,
+                "seen_attacks": list(model_record(request.model).get("seen_attacks", [])),
+                "parameters": sum(p.numel() for p in loaded.model.parameters()),
+            },
+            data=None,
+        )
+    models = {"similarity": load_encoder(request.similarity)} if "similarity" in needs else {}
+    target = Target(victim, [], chosen, [], chosen, [])
+    return Collector(
+        folder,
+        target,
+        models,
+        progress,
+        seed=request.seed,
+        query_budget=request.query_budget,
+        config=config,
+    )
+
+
+def summarize(
+    folder: RunFolder, attack: Mapping[str, Any], request: AttackRequest
+) -> dict[str, Any]:
+    """The one JSON object: everything that is needed to read the number, and the folder behind it."""
+    return {
+        "run": str(folder.path),
+        "model": request.model,
+        "data": request.data,
+        "recipe": {"name": attack["name"], "seed": request.seed, **attack["recipe"]},
+        "query_budget": request.query_budget,
+        "counts": attack["counts"],
+        "clean_accuracy": attack["accuracy"],
+        "robust_accuracy": attack["robust_accuracy"],
+        "attack_success_rate": attack["attack_success_rate"],
+        "queries": attack["queries"],
+        "seconds": attack["seconds"],
+        "words_changed": attack["words_changed"],
+    }
+
+
+def show(summary: Mapping[str, Any]) -> None:
+    """The summary in words, on stdout."""
+    from suites.terminal import shown_estimate
+
+    counts, queries, seconds = summary["counts"], summary["queries"], summary["seconds"]
+    changed = summary["words_changed"]
+    lines = [
+        f"{summary['recipe']['name']} on {summary['model']}, {counts['total']} examples of "
+        f"{summary['data']}",
+        f"  clean accuracy       {shown_estimate(summary['clean_accuracy'])}",
+        f"  robust accuracy      {shown_estimate(summary['robust_accuracy'])}",
+        f"  attack success rate  {shown_estimate(summary['attack_success_rate'])}",
+        "  outcomes             "
+        + ", ".join(f"{counts[key]} {key.replace('_', ' ')}" for key in counts if key != "total"),
+        f"  queries              {queries['raw']} raw, {queries['scored']} scored, "
+        f"{queries['cached']} from the cache",
+        f"  seconds              {seconds['total']:.1f}, {seconds['victim']:.1f} of them in the victim",
+    ]
+    if changed["mean"] is not None:
+        share = f"{changed['share']:.0%} of the text"
+        lines.append(f"  words changed        {changed['mean']:.1f} a success ({share})")
+    print("\n".join([*lines, f"  run folder           {summary['run']}"]))

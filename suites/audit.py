@@ -1,0 +1,241 @@
+"""`withstand audit`: one model, its test data, every check of the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from attacks import recipes
+from attacks.engine.scheduler import EngineConfig
+from attacks.models import Model
+from attacks.recipe import Recipe
+from harness.plan import Gate, Plan, PlanError
+from harness.session import Stage, model_record, section_of
+from harness.splits import DataReport
+from reports.compare import compare_runs
+from reports.folder import RunFolder
+from reports.manifest import collect
+from reports.progress import Progress
+from reports.results import Results
+from reports.sessions import start_or_resume
+from suites.evidence import Collector, Target, sample
+from suites.findings import audit_results, with_verdict
+from suites.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class AuditOptions:
+    """What the caller adds to the plan; none of it changes an outcome.
+
+    Attributes:
+        limit: attack at most so many examples (a partial run: its verdict is never a pass).
+        batch_size, batch_tokens, window: see `attacks.engine.scheduler.EngineConfig`.
+    """
+
+    limit: int | None = None
+    batch_size: int = EngineConfig.batch_size
+    batch_tokens: int = EngineConfig.batch_tokens
+    window: int = EngineConfig.window
+    device: str | None = None
+
+    @property
+    def engine(self) -> EngineConfig:
+        """The engine's part."""
+        return EngineConfig(self.window, self.batch_size, self.batch_tokens)
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What a finished audit came to."""
+
+    folder: Path
+    verdict: Verdict
+    results: Results
+
+
+def model_of(plan: Plan, stage: Stage) -> str:
+    """The folder that the plan saves the model of a stage to."""
+    return section_of(plan, stage).output
+
+
+def audit_run(
+    plan: Plan,
+    *,
+    stage: Stage,
+    runs: Path,
+    progress: Progress,
+    options: AuditOptions,
+    gates: Sequence[Gate],
+    model: str | None = None,
+    baseline: Path | None = None,
+    resume: str | None = None,
+    began: Callable[[Path], None] = lambda _: None,
+) -> Audited:
+    """Audit one model in a run folder of its own.
+
+    Args:
+        stage: which of the plan's models; `model` overrides it by folder, bundle or hub id.
+        gates: what is required of it (the plan's, or none for the baseline of a comparison).
+        baseline: a finished audit to compare with: the results then hold the comparison.
+        began: is told the folder as soon as it exists.
+    """
+    from harness.splits import prepare  # pulls in datasets
+
+    spec = model or model_of(plan, stage)
+    prepared = prepare(plan.data, seed=plan.seed, labels=plan.model.labels)
+    with start_or_resume(
+        runs,
+        f"{plan.name}-audit-{stage}",
+        "audit",
+        plan_text=plan.to_toml(),
+        plan_digest=plan.digest,
+        resume=resume,
+        details={"stage": stage, "model": spec},
+    ) as folder:
+        began(folder.path)
+        collector = _collector(plan, spec, prepared, folder, progress, options)
+        _collect(plan, collector)
+        results = audit_results(folder)
+        if baseline is not None:
+            results["comparison"] = compare_runs(RunFolder.open(baseline), folder, after=results)
+        verdict = with_verdict(results, gates, limited=options.limit is not None)
+        folder.write_manifest(collect(seeds={"run": plan.seed}))
+        folder.finish(results)
+        return Audited(folder.path, verdict, results)
+
+
+def _collector(
+    plan: Plan,
+    spec: str,
+    prepared: Any,
+    folder: RunFolder,
+    progress: Progress,
+    options: AuditOptions,
+) -> Collector:
+    from attacks.victims.huggingface import HuggingFaceVictim
+    from harness.models import load_classifier
+
+    audit = plan.audit
+    loaded = load_classifier(spec, labels=prepared.labels)
+    victim = HuggingFaceVictim(
+        loaded.model,
+        loaded.tokenizer,
+        loaded.labels,
+        fingerprint=loaded.fingerprint,
+        max_length=plan.model.max_length,
+        device=options.device,
+    )
+    count = min(audit.examples, options.limit or audit.examples)
+    train_count = min(audit.train_examples, options.limit or audit.train_examples)
+    test, train = prepared.test.rows, prepared.train.rows
+    target = Target(
+        victim=victim,
+        validation=prepared.validation.rows,
+        test=test,
+        train=sample(train, len(test), plan.seed),
+        attacked=sample(test, count, plan.seed),
+        attacked_train=sample(train, train_count, plan.seed),
+    )
+    _remember_subject(folder, spec, loaded, prepared)
+    return Collector(
+        folder,
+        target,
+        similarity_models(plan, recipes_of(plan)),
+        progress,
+        seed=plan.seed,
+        query_budget=audit.query_budget,
+        config=options.engine,
+    )
+
+
+def _remember_subject(folder: RunFolder, spec: str, loaded: Any, prepared: Any) -> None:
+    """Record what is audited; on resume, refuse another model or other data than at the start."""
+    record = model_record(spec)
+    subject = {
+        "model": {
+            "name": spec,
+            "fingerprint": loaded.fingerprint,
+            "files": dict(loaded.files),
+            "temperature": None,
+            "seen_attacks": list(record.get("seen_attacks", [])),
+            "parameters": sum(p.numel() for p in loaded.model.parameters()),
+            "trained": record,
+        },
+        "data": data_info(prepared.report),
+    }
+    for event in folder.events():
+        if event["event"] == "subject":
+            if event["model"]["fingerprint"] != loaded.fingerprint:
+                raise PlanError(
+                    f"The model at {spec} is not the one that the run {folder.id} began with: its "
+                    "weights have changed. Start a new run without --resume."
+                )
+            if event["data"]["splits"] != subject["data"]["splits"]:
+                raise PlanError(
+                    f"The data are not those that the run {folder.id} began with. Start a new run "
+                    "without --resume."
+                )
+            return
+    folder.append("subject", **subject)
+
+
+def data_info(report: DataReport) -> dict[str, Any]:
+    """The part of results.json that says what data were used, from the preparation's own report."""
+    facts = report.as_dict()
+    return {
+        "source": report.splits[0].source,
+        "splits": {
+            split["name"]: {
+                "rows": split["rows"],
+                "labels": dict(split["labels"]),
+                "groups": split["groups"] or None,
+                "fingerprint": split["fingerprint"],
+                "available": split["available"],
+                "lengths": split["lengths"],
+            }
+            for split in facts["splits"]
+        },
+        "duplicates": {
+            "exact": sum(overlap["exact"] for overlap in facts["overlaps"]),
+            "near": sum(overlap["near"] for overlap in facts["overlaps"]),
+            "removed": sum(facts["removed"].values()),
+            "threshold": report.threshold,
+            "overlaps": facts["overlaps"],
+        },
+        "group": report.group,
+        "read": report.read,
+        "oddities": facts["oddities"],
+    }
+
+
+def recipes_of(plan: Plan) -> list[Recipe]:
+    """The plan's attacks, loaded by name; an unknown one is an AttackError."""
+    return [recipes.load(name) for name in plan.audit.attacks]
+
+
+def similarity_models(plan: Plan, wanted: Sequence[Recipe]) -> dict[str, Model]:
+    """The constraint models that the recipes need, by name."""
+    if not any("similarity" in recipe.needs for recipe in wanted):
+        return {}
+    from harness.models import load_encoder
+
+    return {"similarity": load_encoder(plan.audit.similarity)}
+
+
+def _collect(plan: Plan, collector: Collector) -> None:
+    """Every check of the plan, from cheap to dear, so that a broken model is found at once."""
+    target, audit = collector.target, plan.audit
+    collector.clean("test", target.test)
+    collector.clean("train", target.train)
+    collector.clean("validation", target.validation)
+    temperature = collector.temperature() if audit.calibrated else None
+    for recipe in recipes_of(plan):
+        collector.attack(recipe, "test", target.attacked)
+        if temperature is not None:
+            collector.attack(recipe, "test", target.attacked, temperature)
+    names = audit.train_attacks or audit.attacks
+    for recipe in recipes_of(plan):
+        if target.attacked_train and recipe.name in names:
+            collector.attack(recipe, "train", target.attacked_train)

@@ -1,0 +1,220 @@
+"""The verbs of this package: attack, audit, harden, ls, doctor.
+
+Nothing heavy is imported before a verb runs.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Runs = Annotated[
+    Path, typer.Option("-o", "--output-dir", help="Folder that run folders are made in.")
+]
+Resume = Annotated[
+    str | None,
+    typer.Option(help="Go on with an interrupted run: its folder, its name, or 'last'."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object; prose goes to stderr.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")]
+Device = Annotated[str | None, typer.Option(help="Where models run, e.g. cuda:0 (default: cpu).")]
+BatchSize = Annotated[
+    int, typer.Option(min=1, help="Most texts in a batch; changes the speed and nothing else.")
+]
+Limit = Annotated[
+    int | None,
+    typer.Option(min=1, help="Attack at most so many examples: a partial run, never a pass."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the command line."""
+    app.command()(attack)
+    app.command()(audit)
+    app.command()(harden)
+    app.command(name="ls")(ls)
+    app.command()(doctor)
+
+
+def attack(
+    model: Annotated[str, typer.Argument(help="Folder, bundle:NAME or Hugging Face id.")],
+    data: Annotated[
+        str, typer.Option(help="File, folder, bundle:NAME or Hugging Face id, with :split if any.")
+    ],
+    recipe: Annotated[str, typer.Option(help="Attack by name; see `withstand ls attacks`.")],
+    examples: Annotated[
+        int | None, typer.Option("-n", min=1, help="Examples to attack (default: all).")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Every random choice derives from it.")] = 0,
+    text: Annotated[list[str] | None, typer.Option(help="Text column; may be given twice.")] = None,
+    label: Annotated[str, typer.Option(help="Label column.")] = "label",
+    query_budget: Annotated[
+        int | None, typer.Option(min=1, help="Distinct queries an example may cost.")
+    ] = None,
+    max_length: Annotated[int, typer.Option(min=8, help="Tokens at which texts are cut.")] = 128,
+    similarity: Annotated[
+        str, typer.Option(help="Sentence encoder for recipes that need one.")
+    ] = "bundle:minilm-l6",
+    batch_size: BatchSize = 64,
+    device: Device = None,
+    output_dir: Runs = Path("runs"),
+    resume: Resume = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Attack a model with one recipe and report what withstood."""
+    from attacks.engine.scheduler import EngineConfig
+    from reports.progress import progress
+    from suites.attack import AttackRequest, attack_run, show
+
+    request = AttackRequest(
+        model=model,
+        data=data,
+        recipe=recipe,
+        examples=examples,
+        seed=seed,
+        text=tuple(text or ("text",)),
+        label=label,
+        query_budget=query_budget,
+        max_length=max_length,
+        similarity=similarity,
+    )
+    summary = attack_run(
+        request,
+        runs=output_dir,
+        progress=progress(quiet),
+        resume=resume,
+        config=EngineConfig(batch_size=batch_size),
+        device=device,
+    )
+    if as_json:
+        print(json.dumps(summary, indent=1))
+    else:
+        show(summary)
+    if summary["counts"]["errored"]:
+        raise typer.Exit(3)
+
+
+def audit(
+    plan: Annotated[Path, typer.Argument(help="Plan file (TOML).")],
+    model: Annotated[
+        str | None, typer.Option(help="Audit this model instead of the one the plan saves.")
+    ] = None,
+    stage: Annotated[
+        str | None, typer.Option(help="train or harden: which of the plan's models.")
+    ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="A finished audit to compare with (for gain.* gates).")
+    ] = None,
+    limit: Limit = None,
+    batch_size: BatchSize = 64,
+    device: Device = None,
+    output_dir: Runs = Path("runs"),
+    resume: Resume = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure a model by every check of the plan and decide its gates."""
+    from harness.plan import read_plan
+    from reports.progress import progress
+    from suites.audit import AuditOptions, audit_run, model_of
+    from suites.preflight import check_audit, chosen_stage
+
+    read = read_plan(plan)
+    chosen = chosen_stage(read, stage)
+    check_audit(read, model or model_of(read, chosen), output_dir)
+    done = audit_run(
+        read,
+        stage=chosen,
+        runs=output_dir,
+        progress=progress(quiet),
+        options=AuditOptions(limit=limit, batch_size=batch_size, device=device),
+        gates=read.gates,
+        model=model,
+        baseline=baseline,
+        resume=resume,
+    )
+    _conclude(done.folder, done.verdict, as_json)
+
+
+def harden(
+    plan: Annotated[Path, typer.Argument(help="Plan file (TOML).")],
+    limit: Limit = None,
+    batch_size: BatchSize = 64,
+    device: Device = None,
+    output_dir: Runs = Path("runs"),
+    resume: Resume = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train, audit, harden, audit again, and compare."""
+    from harness.plan import read_plan
+    from reports.progress import progress
+    from suites.audit import AuditOptions
+    from suites.harden import harden as run
+    from suites.preflight import check_hardening
+
+    read = read_plan(plan)
+    check_hardening(read, output_dir)
+    done = run(
+        read,
+        runs=output_dir,
+        progress=progress(quiet),
+        resume=resume,
+        options=AuditOptions(limit=limit, batch_size=batch_size, device=device),
+    )
+    _conclude(done.folder, done.verdict, as_json)
+
+
+def _conclude(folder: Path, verdict: Any, as_json: bool) -> None:
+    """Draw the reports, print the outcome, end with the verdict's exit code."""
+    from reports.folder import RunFolder
+    from reports.render import render
+    from suites.terminal import show_results
+
+    written = render(folder)
+    results = RunFolder.open(folder).results()
+    if as_json:
+        print(json.dumps(results, indent=1))
+    else:
+        show_results(results, folder, written)
+    raise typer.Exit(verdict.exit_code)
+
+
+def ls(
+    what: Annotated[str, typer.Argument(help="attacks, objectives, checks or data.")],
+    as_json: Json = False,
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", help="Parameters, sources and deviations too.")
+    ] = False,
+) -> None:
+    """List what can be named in a plan."""
+    from suites.catalogue import listing, show_listing
+
+    rows = listing(what)
+    if as_json:
+        print(json.dumps(rows, indent=1))
+    else:
+        show_listing(rows, verbose)
+
+
+def doctor(as_json: Json = False) -> None:
+    """Check versions, devices, bundles, resources and name clashes."""
+    from dataclasses import asdict
+
+    from harness.doctor import findings
+
+    found = findings()
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in found], indent=1))
+    else:
+        width = max(len(finding.name) for finding in found)
+        for finding in found:
+            typer.echo(f"{finding.status:4}  {finding.name:{width}}  {finding.detail}")
+            if finding.advice:
+                typer.echo(f"{'':4}  {'':{width}}  -> {finding.advice}")
+    if any(finding.status == "fail" for finding in found):
+        raise typer.Exit(2)

@@ -1,0 +1,129 @@
+"""`withstand harden`: train, audit, harden, audit again, and say what was gained and what it cost.
+
+The run folder of a hardening holds no evidence of its own: it names its four runs, each a folder that
+stands alone, and the comparison drawn from them. A resumed hardening goes on with the first of the four
+that is not finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any, cast
+
+from harness.plan import Plan
+from harness.session import Stage, section_of, train_run
+from reports.compare import compare_runs
+from reports.folder import RunFolder
+from reports.manifest import collect
+from reports.progress import Progress
+from reports.results import Results, empty
+from reports.sessions import start_or_resume
+from suites.audit import AuditOptions, audit_run
+from suites.findings import LIMITS, run_info, with_verdict
+from suites.verdict import Verdict
+
+STEPS = ("train-plain", "audit-plain", "train-hardened", "audit-hardened")
+
+
+@dataclass(frozen=True)
+class Hardening:
+    """What a finished hardening came to."""
+
+    folder: Path
+    verdict: Verdict
+    results: Results
+
+
+def harden(
+    plan: Plan,
+    *,
+    runs: Path,
+    progress: Progress,
+    resume: str | None = None,
+    options: AuditOptions,
+) -> Hardening:
+    """Run or resume the whole of a plan with a `[train]` and a `[harden]` section.
+
+    Raises PlanError where one of the two is missing; what the stages raise passes through.
+    """
+    section_of(plan, "train")
+    section_of(plan, "harden")
+    with start_or_resume(
+        runs,
+        plan.name,
+        "harden",
+        plan_text=plan.to_toml(),
+        plan_digest=plan.digest,
+        resume=resume,
+    ) as folder:
+        children = {
+            event["step"]: runs / event["run"]
+            for event in folder.events()
+            if event["event"] == "child"
+        }
+
+        def step(name: str, work: Callable[[str | None, Callable[[Path], None]], Path]) -> Path:
+            """Run one of the four, or go on with it, or take it as it is where it is finished."""
+            known = children.get(name)
+            if known is not None and known.is_dir() and RunFolder.open(known).is_finished:
+                progress.say(f"{name}: done already ({known.name})")
+                return known
+            progress.say(f"{name}")
+            started = perf_counter()
+
+            def began(path: Path) -> None:
+                folder.append("child", step=name, run=path.name)
+
+            path = work(str(known) if known is not None and known.is_dir() else None, began)
+            seconds = perf_counter() - started
+            folder.append("stage", name=name, seconds=round(seconds, 3))
+            progress.say(f"{name}: {seconds:.0f} s")
+            return path
+
+        def training(stage: Stage) -> Callable[[str | None, Callable[[Path], None]], Path]:
+            return lambda known, began: train_run(
+                plan, stage, runs=runs, progress=progress, resume=known, began=began
+            )
+
+        def auditing(stage: Stage) -> Callable[[str | None, Callable[[Path], None]], Path]:
+            return lambda known, began: (
+                audit_run(
+                    plan,
+                    stage=stage,
+                    runs=runs,
+                    progress=progress,
+                    resume=known,
+                    began=began,
+                    options=options,
+                    gates=(),
+                ).folder
+            )
+
+        step("train-plain", training("train"))
+        before = step("audit-plain", auditing("train"))
+        step("train-hardened", training("harden"))
+        after = step("audit-hardened", auditing("harden"))
+        return _conclude(plan, folder, before, after, options)
+
+
+def _conclude(
+    plan: Plan, folder: RunFolder, before: Path, after: Path, options: AuditOptions
+) -> Hardening:
+    events = list(folder.events())
+    results = empty("harden", run_info(events))
+    comparison = compare_runs(RunFolder.open(before), RunFolder.open(after))
+    results["comparison"] = cast("Any", comparison)
+    hardened = comparison["after"]
+    results["model"], results["data"] = hardened["model"], hardened["data"]
+    results["examples"] = list(hardened["examples"])
+    results["limits"] = list(LIMITS)
+    results["stages"] = [
+        {"name": e["name"], "seconds": e["seconds"]} for e in events if e["event"] == "stage"
+    ]
+    verdict = with_verdict(results, plan.gates, limited=options.limit is not None)
+    folder.write_manifest(collect(seeds={"run": plan.seed}))
+    folder.finish(results)
+    return Hardening(folder.path, verdict, results)

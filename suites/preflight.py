@@ -1,0 +1,108 @@
+"""Everything about a plan that can be wrong is found here, before the first model loads."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from attacks import recipes
+from harness.plan import Plan, PlanError
+from harness.preflight import check_attacks, check_training
+from harness.session import Stage, section_of
+from reports.storage import probe_writable
+
+
+def check_hardening(plan: Plan, runs: Path) -> None:
+    """Check what `withstand harden` needs: both trainings and the audit.
+
+    Raises PlanError, HarnessError or ReportError, each with exit code 2.
+    """
+    _check_audit_section(plan)
+    check_training(plan, ("train", "harden"), runs)
+
+
+def check_audit(plan: Plan, model: str, runs: Path) -> None:
+    """Check what an audit of `model` (a folder, bundle or hub id) needs, without loading its weights.
+
+    Raises PlanError, HarnessError or ReportError, each with exit code 2.
+    """
+    from harness.models import check_model, classifier_labels
+    from harness.splits import prepare
+
+    _check_audit_section(plan)
+    probe_writable(runs)
+    prepared = prepare(plan.data, seed=plan.seed, labels=plan.model.labels)
+    check_model(model)
+    labels = classifier_labels(model)
+    unknown = [label for label in prepared.labels if label not in labels]
+    if unknown:
+        raise PlanError(
+            f"data.label: the data have the label '{unknown[0]}', which the model {model} does not "
+            f"know. Its labels are: {', '.join(labels)}."
+        )
+    if any("similarity" in recipes.load(name).needs for name in plan.audit.attacks):
+        check_model(plan.audit.similarity)
+
+
+def chosen_stage(plan: Plan, stage: str | None) -> Stage:
+    """The stage that `--stage` names; without it the last stage whose model exists, else the first.
+
+    Raises PlanError for a stage that is not one.
+    """
+    if stage == "train" or stage == "harden":
+        section_of(plan, stage)
+        return stage
+    if stage is not None:
+        raise PlanError(f"--stage is '{stage}'; it must be train or harden.")
+    if plan.harden is not None and Path(plan.harden.output).is_dir():
+        return "harden"
+    return "train"
+
+
+def _check_audit_section(plan: Plan) -> None:
+    check_attacks([("audit.attacks", name) for name in plan.audit.attacks])
+    for name in plan.audit.train_attacks:
+        if name not in plan.audit.attacks:
+            raise PlanError(
+                f"audit.train_attacks: '{name}' is not among audit.attacks, so there is nothing on the "
+                f"test split to compare it with. Allowed: {', '.join(plan.audit.attacks)}."
+            )
+    _check_gates(plan)
+
+
+_METRIC = re.compile(
+    r"(?:before\.|gain\.)?"
+    r"(?:clean_accuracy|calibration_error"
+    r"|(?:robust_accuracy|attack_success_rate)\.(?P<attack>[a-z0-9_-]+)(?:\.calibrated)?"
+    r"|gap\.[a-z_]+(?:\.[a-z0-9_-]+)?)"
+)
+
+
+def _check_gates(plan: Plan) -> None:
+    """A gate whose metric can never be measured would be inconclusive for ever: say so at once."""
+    known = [*plan.audit.attacks, "union", "unseen"]
+    for number, gate in enumerate(plan.gates):
+        where = f"gates.{number}.metric"
+        match = _METRIC.fullmatch(gate.metric)
+        if match is None:
+            raise PlanError(
+                f"{where}: there is no metric '{gate.metric}'.{_hint(gate.metric, known)} "
+                "See `withstand ls checks`."
+            )
+        if match["attack"] is not None and match["attack"] not in known:
+            raise PlanError(
+                f"{where}: '{match['attack']}' is not among audit.attacks, so it is never measured. "
+                f"Allowed: {', '.join(known)}."
+            )
+        if gate.metric.endswith(".calibrated") and not plan.audit.calibrated:
+            raise PlanError(f"{where}: '{gate.metric}' needs audit.calibrated = true.")
+
+
+def _hint(metric: str, attacks: Sequence[str]) -> str:
+    names = ["clean_accuracy", "calibration_error"]
+    names += [f"robust_accuracy.{attack}" for attack in attacks]
+    names += [f"gain.{name}" for name in names] + [f"before.{name}" for name in names]
+    near = difflib.get_close_matches(metric, names, n=1)
+    return f" Did you mean '{near[0]}'?" if near else ""
