@@ -47,13 +47,16 @@ def fit_temperature(logits: npt.ArrayLike, labels: npt.ArrayLike) -> Calibration
     from scipy.optimize import minimize_scalar
 
     scores, gold = _checked(logits, labels)
+    # Where every prediction is right, sharper is better without end, and the search would stop wherever
+    # the likelihood underflows.
+    separable = bool((scores.argmax(axis=1) == gold).all())
     found = minimize_scalar(
         lambda log_t: nll(scores / math.exp(log_t), gold),
         bounds=LOG_RANGE,
         method="bounded",
         options={"xatol": 1e-7},
     )
-    best = float(found.x)
+    best = LOG_RANGE[0] if separable else float(found.x)
     return Calibration(
         temperature=math.exp(best),
         n=len(gold),

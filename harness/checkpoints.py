@@ -62,11 +62,12 @@ class WorkFolder:
             )
         history = [EpochRecord.from_dict(item) for item in found["epochs"]]
         last = self.last()
-        for folder in self.checkpoints.glob("checkpoint-*"):
-            if not _sealed(folder):
-                shutil.rmtree(folder)
         kept = [record for record in history if last is not None and record.step <= _step(last)]
         self.write_history(kept)
+        steps = {record.step for record in kept}
+        for folder in self.checkpoints.glob("checkpoint-*"):
+            if _step(folder) not in steps or _seal(folder) is None:
+                shutil.rmtree(folder)
         return kept
 
     def write_history(self, history: Sequence[EpochRecord]) -> None:
@@ -79,9 +80,13 @@ class WorkFolder:
         write_atomic(self._history, json.dumps(content, indent=1) + "\n")
 
     def last(self) -> Path | None:
-        """The latest complete checkpoint."""
-        sealed = [folder for folder in self.checkpoints.glob("checkpoint-*") if _sealed(folder)]
-        return max(sealed, key=_step, default=None)
+        """The latest checkpoint that training can go on from."""
+        found = [
+            folder
+            for folder in self.checkpoints.glob("checkpoint-*")
+            if (seal := _seal(folder)) and seal["resumable"]
+        ]
+        return max(found, key=_step, default=None)
 
     def of(self, record: EpochRecord) -> Path:
         """The checkpoint saved after an epoch."""
@@ -92,15 +97,11 @@ class WorkFolder:
         folder = self.checkpoints / f"checkpoint-{step}"
         # A pickle that nothing here ever reads.
         (folder / "training_args.bin").unlink(missing_ok=True)
-        sizes: dict[str, int] = {}
-        for file in sorted(folder.iterdir()):
-            if file.name == SEAL:
-                continue
+        files = [file for file in sorted(folder.iterdir()) if file.name != SEAL]
+        for file in files:
             with file.open("rb") as handle:
                 os.fsync(handle.fileno())
-            sizes[file.name] = file.stat().st_size
-        content: dict[str, Any] = {"format": FORMAT, "step": step, "files": sizes}
-        write_atomic(folder / SEAL, json.dumps(content, indent=1) + "\n")
+        _write_seal(folder, files, resumable=True)
 
     def prune(self, history: Sequence[EpochRecord], selection: Selection) -> None:
         """Remove what can neither be resumed from nor chosen any more."""
@@ -111,9 +112,11 @@ class WorkFolder:
             if not may_win(place, history, selection):
                 shutil.rmtree(folder)
                 continue
-            (folder / SEAL).unlink(missing_ok=True)
-            for file in folder.iterdir():
-                if not file.name.endswith(WEIGHTS):
+            files = sorted(folder.iterdir())
+            weights = [file for file in files if file.name.endswith(WEIGHTS)]
+            _write_seal(folder, weights, resumable=False)
+            for file in files:
+                if file not in weights and file.name != SEAL:
                     file.unlink()
 
     @property
@@ -121,13 +124,23 @@ class WorkFolder:
         return self.path / "history.json"
 
 
-def _sealed(folder: Path) -> bool:
+def _write_seal(folder: Path, files: Sequence[Path], *, resumable: bool) -> None:
+    content = {
+        "format": FORMAT,
+        "resumable": resumable,
+        "files": {file.name: file.stat().st_size for file in files},
+    }
+    write_atomic(folder / SEAL, json.dumps(content, indent=1) + "\n")
+
+
+def _seal(folder: Path) -> dict[str, Any] | None:
+    """What the seal says; None where there is none or a file is not as it says."""
     try:
-        seal = json.loads((folder / SEAL).read_text(encoding="utf-8"))
+        seal: dict[str, Any] = json.loads((folder / SEAL).read_text(encoding="utf-8"))
         sizes = {name: (folder / name).stat().st_size for name in seal["files"]}
     except (OSError, ValueError, KeyError):
-        return False
-    return bool(sizes == seal["files"])
+        return None
+    return seal if sizes == seal["files"] else None
 
 
 def _step(folder: Path) -> int:

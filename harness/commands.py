@@ -28,15 +28,14 @@ def train(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
 ) -> None:
     """Fine-tune a model as the plan says, plainly or attack-hardened, and save it."""
-    from harness.plan import PlanError, read_plan
+    from harness.plan import read_plan
     from harness.preflight import check_training
-    from harness.session import section_of, train_run
+    from harness.session import section_of, stage_named, train_run
     from reports.progress import progress
 
-    if stage not in ("train", "harden"):
-        raise PlanError(f"--stage is '{stage}'; it must be train or harden.")
+    chosen = stage_named(stage)
     read = read_plan(plan)
-    section = section_of(read, stage)
-    check_training(read, [stage], output_dir)
-    folder = train_run(read, stage, runs=output_dir, progress=progress(quiet), resume=resume)
+    section = section_of(read, chosen)
+    check_training(read, [chosen], output_dir)
+    folder = train_run(read, chosen, runs=output_dir, progress=progress(quiet), resume=resume)
     typer.echo(f"Model: {section.output}\nRun: {folder}")

@@ -156,7 +156,7 @@ def check_recipes() -> tuple[Finding, ...]:
     from attacks import recipes
 
     findings = []
-    for name in sorted(recipes.available()):
+    for name in sorted(recipes.names()):
         try:
             recipes.load(name)
         except Exception as error:  # a recipe may come from any other distribution
@@ -172,7 +172,7 @@ def check_clashes(
     owners: Mapping[str, Sequence[str]] | None = None,
     places: Mapping[str, Path | None] | None = None,
 ) -> tuple[Finding, ...]:
-    """Whether our four import names are ours: no other distribution, and no folder before us on the path.
+    """Whether our four import names are ours: no other distribution, no folder before us on the path.
 
     Args:
         owners: distributions by import name; by default those installed.
@@ -217,7 +217,7 @@ def _place(name: str) -> Path | None:
 
 def _required_python() -> str:
     try:
-        return str(metadata.metadata(DISTRIBUTION).get("Requires-Python") or "")
+        return str(metadata.metadata(DISTRIBUTION)["Requires-Python"] or "")
     except metadata.PackageNotFoundError:
         return ""
 

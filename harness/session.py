@@ -71,7 +71,7 @@ def train_run(
             seed=plan.seed,
             max_length=plan.model.max_length,
             work=work,
-            record=lambda event: folder.append(**{"event": "epoch", **event}),
+            record=lambda event: folder.append(**event),
             progress=progress,
             resume=resume is not None,
             models_for_attacks=_constraint_models(plan, section),
@@ -91,7 +91,7 @@ def train_run(
             "selected_by": section.selection.metric,
             "seen_attacks": seen_attacks(section),
             "data": {facts.name: facts.fingerprint for facts in prepared.report.splits},
-            "best_epoch": result.best_epoch,
+            "best_epoch": result.history[result.best].epoch,
             "history": [epoch.to_dict() for epoch in result.history],
         }
         write_atomic(Path(section.output) / RECORD, to_json(record, indent=1) + "\n")
@@ -101,6 +101,15 @@ def train_run(
         folder.finish(results)
         shutil.rmtree(work, ignore_errors=True)
         return folder.path
+
+
+def stage_named(name: str) -> Stage:
+    """The stage called `name`. Raises PlanError for anything else than train and harden."""
+    if name == "train":
+        return "train"
+    if name == "harden":
+        return "harden"
+    raise PlanError(f"--stage is '{name}'; it must be train or harden.")
 
 
 def section_of(plan: Plan, stage: Stage) -> Train:

@@ -52,7 +52,7 @@ def draw(chart: Chart, *, narrow: bool = False) -> str:
         height = step * (max(places) + 1.2) + 0.45
         figure = Figure(figsize=(width, height))
         figure.patch.set_alpha(0)
-        left, right = (0.03, 0.97) if narrow else (0.27, 0.83)
+        left, right = (0.03, 0.95) if narrow else (0.27, 0.83)
         axes = figure.add_axes((left, 0.4 / height, right - left, 1 - 0.45 / height))
         _frame(axes, max(places), narrow)
         for place, heading in headings:
@@ -128,6 +128,7 @@ def _row(
                 color=colour,
                 linewidth=2.2,
                 solid_capstyle="round",
+                clip_on=False,
                 zorder=2,
             )
         axes.plot(
@@ -139,6 +140,7 @@ def _row(
             markeredgecolor=colour,
             markeredgewidth=1.8,
             linestyle="none",
+            clip_on=False,
             zorder=3,
         )
     values = " → ".join(w.percent(p.value if p else None) for p in points)

@@ -32,7 +32,7 @@ def accuracy_gap(
     left, right = summarize_clean(train).accuracy, summarize_clean(test).accuracy
     return gap(
         "accuracy_train_test",
-        "Accuracy: training - test",
+        "Accuracy: training − test",
         "How much better the model does on texts that it was trained on.",
         ("training", left),
         ("test", right),
@@ -45,7 +45,7 @@ def loss_gap(train: Sequence[PredictionRecord], test: Sequence[PredictionRecord]
     left, right = summarize_clean(test).loss, summarize_clean(train).loss
     return gap(
         "loss_test_train",
-        "Loss: test - training",
+        "Loss: test − training",
         "Loss shows memorising before accuracy does: it counts how sure the wrong answers are.",
         ("test", left),
         ("training", right),
@@ -60,7 +60,7 @@ def robust_gap(
     left, right = summarize_attack(train).robust_accuracy, summarize_attack(test).robust_accuracy
     return gap(
         f"robust_train_test.{attack}",
-        f"Robust accuracy, {attack}: training - test",
+        f"Robust accuracy, {attack}: training − test",
         "Robust overfitting (Rice et al. 2020): robustness learnt by heart does not carry over.",
         ("training", left),
         ("test", right),
@@ -77,7 +77,7 @@ def seen_unseen_gap(
     paired = compare_flags(before, after, groups)
     return gap(
         "seen_unseen",
-        "Robust accuracy: seen - unseen attacks",
+        "Robust accuracy: seen − unseen attacks",
         "What is gained only against the attacks that the model was trained on is not robustness.",
         (", ".join(seen) or "none", union(seen)),
         (", ".join(unseen) or "none", union(unseen)),
@@ -98,7 +98,7 @@ def calibration_gap(test: Sequence[PredictionRecord], temperature: float) -> dic
         )
     return gap(
         "calibration",
-        "Calibration error: as trained - calibrated",
+        "Calibration error: as trained − calibrated",
         "Overconfidence hides a model from attacks that follow its scores.",
         ("as trained", left),
         (f"at temperature {temperature:.2f}", right),

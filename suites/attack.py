@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -87,21 +87,20 @@ def attack_run(
         return summarize(folder, results["attacks"][0], request)
 
 
-def _load(request: AttackRequest) -> tuple[tuple[str, ...], list[Example]]:
+def _load(request: AttackRequest) -> tuple[tuple[str, ...], Sequence[Example]]:
     """Label names of the model and the examples; every mismatch is found before the weights load."""
-    from harness.data import load_examples
+    from harness.data import load_rows
     from harness.models import classifier_labels
 
     labels = classifier_labels(request.model)
-    return labels, load_examples(
-        request.data, text=request.text, label=request.label, labels=labels, seed=request.seed
-    )
+    split = load_rows(request.data, text=request.text, label=request.label, labels=labels)
+    return labels, split.rows
 
 
 def _collector(
     request: AttackRequest,
     labels: tuple[str, ...],
-    chosen: list[Example],
+    chosen: Sequence[Example],
     folder: RunFolder,
     progress: Progress,
     config: EngineConfig,

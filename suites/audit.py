@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from attacks import recipes
 from attacks.engine.scheduler import EngineConfig
 from attacks.models import Model
 from attacks.recipe import Recipe
+from harness.data_report import DataReport
 from harness.plan import Gate, Plan, PlanError
 from harness.session import Stage, model_record, section_of
-from harness.splits import DataReport
 from reports.compare import compare_runs
 from reports.folder import RunFolder
 from reports.manifest import collect
@@ -31,19 +31,17 @@ class AuditOptions:
 
     Attributes:
         limit: attack at most so many examples (a partial run: its verdict is never a pass).
-        batch_size, batch_tokens, window: see `attacks.engine.scheduler.EngineConfig`.
+        batch_size: most texts in a batch (see `attacks.engine.scheduler.EngineConfig`).
     """
 
     limit: int | None = None
-    batch_size: int = EngineConfig.batch_size
-    batch_tokens: int = EngineConfig.batch_tokens
-    window: int = EngineConfig.window
+    batch_size: int = 64
     device: str | None = None
 
     @property
     def engine(self) -> EngineConfig:
         """The engine's part."""
-        return EngineConfig(self.window, self.batch_size, self.batch_tokens)
+        return EngineConfig(batch_size=self.batch_size)
 
 
 @dataclass(frozen=True)
@@ -99,7 +97,9 @@ def audit_run(
         _collect(plan, collector)
         results = audit_results(folder)
         if baseline is not None:
-            results["comparison"] = compare_runs(RunFolder.open(baseline), folder, after=results)
+            results["comparison"] = cast(
+                "Any", compare_runs(RunFolder.open(baseline), folder, after=results)
+            )
         verdict = with_verdict(results, gates, limited=options.limit is not None)
         folder.write_manifest(collect(seeds={"run": plan.seed}))
         folder.finish(results)

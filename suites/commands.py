@@ -205,9 +205,9 @@ def doctor(as_json: Json = False) -> None:
     """Check versions, devices, bundles, resources and name clashes."""
     from dataclasses import asdict
 
-    from harness.doctor import findings
+    from harness.doctor import examine
 
-    found = findings()
+    found = examine()
     if as_json:
         print(json.dumps([asdict(finding) for finding in found], indent=1))
     else:

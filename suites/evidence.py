@@ -109,7 +109,8 @@ class Collector:
                 return float(event["value"])
         records = self.clean("validation", self.target.validation)
         usable = [r for r in records if r.predicted is not None]
-        fitted = fit_temperature([r.logits for r in usable], [r.label for r in usable])
+        logits = np.array([r.logits for r in usable], dtype=np.float64)
+        fitted = fit_temperature(logits, np.array([r.label for r in usable]))
         # Where every prediction is right the optimum is no estimate; nothing is rescaled then.
         value = 1.0 if fitted.at_bound else round(fitted.temperature, 6)
         self.folder.append(

@@ -25,7 +25,8 @@ from suites.audit import AuditOptions, audit_run
 from suites.findings import LIMITS, run_info, with_verdict
 from suites.verdict import Verdict
 
-STEPS = ("train-plain", "audit-plain", "train-hardened", "audit-hardened")
+Work = Callable[[str | None, Callable[[Path], None]], Path]
+"""A step: given its earlier folder, if any, and whom to tell a new one; returns its folder."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def harden(
             if event["event"] == "child"
         }
 
-        def step(name: str, work: Callable[[str | None, Callable[[Path], None]], Path]) -> Path:
+        def step(name: str, work: Work) -> Path:
             """Run one of the four, or go on with it, or take it as it is where it is finished."""
             known = children.get(name)
             if known is not None and known.is_dir() and RunFolder.open(known).is_finished:
@@ -83,12 +84,15 @@ def harden(
             progress.say(f"{name}: {seconds:.0f} s")
             return path
 
-        def training(stage: Stage) -> Callable[[str | None, Callable[[Path], None]], Path]:
-            return lambda known, began: train_run(
-                plan, stage, runs=runs, progress=progress, resume=known, began=began
-            )
+        def training(stage: Stage) -> Work:
+            def work(known: str | None, began: Callable[[Path], None]) -> Path:
+                return train_run(
+                    plan, stage, runs=runs, progress=progress, resume=known, began=began
+                )
 
-        def auditing(stage: Stage) -> Callable[[str | None, Callable[[Path], None]], Path]:
+            return work
+
+        def auditing(stage: Stage) -> Work:
             return lambda known, began: (
                 audit_run(
                     plan,

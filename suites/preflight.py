@@ -10,7 +10,7 @@ from pathlib import Path
 from attacks import recipes
 from harness.plan import Plan, PlanError
 from harness.preflight import check_attacks, check_training
-from harness.session import Stage, section_of
+from harness.session import Stage, section_of, stage_named
 from reports.storage import probe_writable
 
 
@@ -51,11 +51,10 @@ def chosen_stage(plan: Plan, stage: str | None) -> Stage:
 
     Raises PlanError for a stage that is not one.
     """
-    if stage == "train" or stage == "harden":
-        section_of(plan, stage)
-        return stage
     if stage is not None:
-        raise PlanError(f"--stage is '{stage}'; it must be train or harden.")
+        chosen = stage_named(stage)
+        section_of(plan, chosen)
+        return chosen
     if plan.harden is not None and Path(plan.harden.output).is_dir():
         return "harden"
     return "train"

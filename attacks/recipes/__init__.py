@@ -38,12 +38,12 @@ def load(name: str, **overrides: Any) -> Recipe:
     builder = _builder(name)
     hints = get_type_hints(builder)
     parameters = inspect.signature(builder).parameters
+    checked: dict[str, Any] = {}
     for key, value in overrides.items():
         if key not in parameters:
             raise unknown_name(f"parameter of the attack '{name}'", key, parameters)
-        if key in hints:
-            _check_type(name, key, value, hints[key])
-    return builder(**overrides)
+        checked[key] = _checked(name, key, value, hints[key]) if key in hints else value
+    return builder(**checked)
 
 
 def _builder(name: str) -> Builder:
@@ -65,13 +65,15 @@ def _added() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP)}
 
 
-def _check_type(attack: str, key: str, value: object, hint: Any) -> None:
+def _checked(attack: str, key: str, value: object, hint: Any) -> object:
+    """The value in the parameter's own type: 1 for a float is 1.0, so that records read the same."""
     from pydantic import ConfigDict, TypeAdapter, ValidationError
 
     try:
-        TypeAdapter(hint, config=ConfigDict(strict=True)).validate_python(value)
+        checked: object = TypeAdapter(hint, config=ConfigDict(strict=True)).validate_python(value)
     except ValidationError as error:
         reason = error.errors()[0]["msg"].removeprefix("Input should be ")
         raise AttackError(
             f"The parameter '{key}' of the attack '{attack}' is {value!r} but should be {reason}."
         ) from error
+    return checked

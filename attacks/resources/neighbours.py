@@ -34,6 +34,11 @@ def knows(word: str) -> bool:
     return word.lower() in _table().rows
 
 
+def vocabulary() -> tuple[str, ...]:
+    """Every word of the table, most frequent first."""
+    return _table().words
+
+
 @lru_cache(maxsize=2**12)
 def nearest(word: str) -> tuple[Neighbour, ...]:
     """Up to `MOST` words whose cosine with `word` is at least `FLOOR`, nearest first."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from attacks.errors import AttackError
 from attacks.resources import inflection, neighbours, pos, wordnet
 from attacks.text import Candidate
 from attacks.transformations.case import match_case
@@ -69,6 +70,12 @@ class EmbeddingNeighbours:
     """
 
     most: int = neighbours.MOST
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.most <= neighbours.MOST:
+            raise AttackError(
+                f"The table of neighbours holds {neighbours.MOST} of a word: {self.most} cannot be tried."
+            )
 
     def replacements(
         self, current: Candidate, index: int, rng: np.random.Generator

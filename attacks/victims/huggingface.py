@@ -12,12 +12,11 @@ import torch
 from attacks.engine.queue import padded_length
 from attacks.models import Floats, Inputs
 
-
 ROWS = 4
 """Batches are filled up to a multiple of so many rows.
 
-Matrix kernels treat leftover rows by other code, whose sums differ in the last bit. With whole blocks and a
-padded length that depends on the text alone, a CPU gives a text the same bits in every batch.
+Matrix kernels treat leftover rows by other code, whose sums differ in the last bit. With whole blocks
+and a padded length that depends on the text alone, a CPU gives a text the same bits in every batch.
 """
 
 

@@ -19,7 +19,7 @@ from harness.randomness import TorchState
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy, in float32 at least; logits of shape (batch, classes), labels (batch,), a scalar.
+    """Mean cross-entropy, in float32 at least; logits (batch, classes), labels (batch,), a scalar.
 
     Ours and not the model's: given labels, transformers heads guess the kind of problem from their type
     and, in 5.x, multiply gradients by the accumulation steps.

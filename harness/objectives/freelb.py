@@ -61,8 +61,8 @@ class FreeLB:
 
     def start(self, ctx: StepContext) -> Tensor:
         """The first perturbation, float32, shape (batch, tokens, width), 0 at padding."""
-        mask = ctx.mask.unsqueeze(-1)
         noise = torch.empty(ctx.delta_shape, device=ctx.labels.device).uniform_(-1.0, 1.0)
+        mask = ctx.mask.unsqueeze(-1).to(noise.dtype)
         tokens = mask.sum(1, keepdim=True).clamp_min(1.0)
         return noise * mask * (self.init_magnitude / torch.sqrt(tokens * ctx.tap.dimension))
 

@@ -82,7 +82,7 @@ def fit(
                 else:
                     value = objective.loss(ctx)
                     ctx.backward(value)
-                    loss += float(value) * share
+                    loss += value.item() * share
             torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
             trace.gradients.append({n: p.grad.clone() for n, p in named if p.grad is not None})
             trace.losses.append(loss)

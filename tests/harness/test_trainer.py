@@ -114,9 +114,7 @@ def test_accumulation_changes_no_gradient(kind: str, objective: str, tmp_path: P
 
 @pytest.mark.parametrize("accumulate", [1, 2])
 @pytest.mark.parametrize("objective", ["plain", "freelb"])
-def test_the_engine_agrees_with_the_oracle(
-    objective: str, accumulate: int, tmp_path: Path
-) -> None:
+def test_the_engine_agrees_with_the_oracle(objective: str, accumulate: int, tmp_path: Path) -> None:
     """With dropout and noise on: gradients of every step, the losses and the final weights."""
     settings = config(tmp_path, epochs=2, accumulate=accumulate, warmup=0.2, clip=0.5)
     made = objectives.load(objective)
@@ -133,9 +131,7 @@ def test_the_engine_agrees_with_the_oracle(
         before_step=reseed,
     )
     assert len(trace.gradients) == len(expected.gradients)
-    for number, (ours, theirs) in enumerate(
-        zip(trace.gradients, expected.gradients, strict=True)
-    ):
+    for number, (ours, theirs) in enumerate(zip(trace.gradients, expected.gradients, strict=True)):
         for name, value in ours.items():
             assert torch.allclose(value, theirs[name], atol=1e-6, rtol=1e-5), (number, name)
     for name, value in model.named_parameters():

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reports import gaps, summaries
-from reports.compare import comparison_results, compare_runs
+from reports.compare import compare_runs, comparison_results
 from reports.folder import RunFolder
 from reports.records import OutcomeRecord, PredictionRecord
 from reports.results import Results, empty

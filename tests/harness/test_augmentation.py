@@ -1,0 +1,186 @@
+"""Attack-generated rows: whose turn it is, what takes a place, what a restart reads back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from attacks import recipes
+from attacks.engine.cache import Cache
+from attacks.engine.scheduler import EngineConfig
+from attacks.victims.huggingface import HuggingFaceVictim
+from harness.augmentation import AttackRefresh, Battery, draw, read, slots
+from harness.batches import Row, TrainingSet
+from harness.errors import HarnessError
+from harness.plan import Augment
+from reports.progress import Quiet
+from tests.harness import tiny
+
+EXAMPLES = tiny.examples(30)
+NAMES = ("deepwordbug", "pwws")
+
+
+class Setup:
+    """A refresh on a small model, and everything around it that a test looks at."""
+
+    def __init__(self, folder: Path, identity: str = "one", **changes: Any) -> None:
+        self.config = Augment(
+            **{"attacks": NAMES, "share": 0.5, "query_budget": 20, **changes}  # type: ignore[arg-type]
+        )
+        self.model = tiny.classifier(dropout=0.3).train()
+        self.victim = HuggingFaceVictim(
+            self.model, tiny.tokenizer(), ("no", "yes"), fingerprint="m", max_length=32
+        )
+        encodings = self.victim.encode([e.text.strings for e in EXAMPLES])
+        rows = [Row(e, x.label) for e, x in zip(encodings, EXAMPLES, strict=True)]
+        extra = slots(self.config, len(rows)) if self.config.keep_clean else 0
+        self.data = TrainingSet(rows, extra)
+        self.folder = folder
+        self.events: list[dict[str, Any]] = []
+        self.asked = 0
+        self.refresh = AttackRefresh(
+            self.config,
+            data=self.data,
+            examples=EXAMPLES,
+            recipes=[recipes.load(name) for name in self.config.attacks],
+            battery=Battery({}, Cache(), EngineConfig(), Quiet()),
+            victim=self._victim,
+            temperature=lambda: 1.0,
+            encode=self.victim.encode,
+            folder=folder,
+            seed=3,
+            identity=identity,
+            record=self.events.append,
+        )
+
+    def _victim(self, step: int) -> HuggingFaceVictim:
+        self.asked += 1
+        return self.victim
+
+    def begin(self, epoch: int) -> None:
+        state = SimpleNamespace(global_step=epoch * 10, max_steps=30)
+        args = SimpleNamespace(num_train_epochs=3.0, device=torch.device("cpu"))
+        self.refresh.on_epoch_begin(args, state, None)
+
+    def rows(self) -> list[tuple[tuple[int, ...], int]]:
+        return [(self.data[i].encoding.ids, self.data[i].label) for i in range(len(self.data))]
+
+
+def test_every_row_keeps_its_clean_text_and_adversarial_ones_stand_beside(tmp_path: Path) -> None:
+    setup = Setup(tmp_path)
+    assert len(setup.data) == 45
+    setup.begin(0)
+    found = read(tmp_path / "epoch-0.jsonl", "one")
+    assert found is not None
+    assert [item.attack for item in found] == [NAMES[n % 2] for n in range(15)]
+    rows = setup.rows()
+    assert rows[:30] == [(r.encoding.ids, r.label) for r in setup.data.clean]
+    by_id = {example.id: example for example in EXAMPLES}
+    for item, (ids, label) in zip(found, rows[30:], strict=True):
+        example = by_id[item.id]
+        assert label == example.label
+        assert list(ids) == list(setup.victim.encode([item.fields])[0].ids)
+        assert item.adversarial == (item.fields != example.text.strings)
+        if item.status in ("skipped", "errored"):
+            assert item.fields == example.text.strings
+        else:
+            assert item.adversarial
+    (event,) = setup.events
+    assert event["adversarial"] == sum(item.adversarial for item in found) > 0
+    assert sum(event["statuses"].values()) == event["rows"] == 15
+
+
+def test_without_the_clean_row_the_adversarial_one_takes_its_place(tmp_path: Path) -> None:
+    setup = Setup(tmp_path, keep_clean=False)
+    assert len(setup.data) == 30
+    setup.begin(0)
+    changed = [
+        number
+        for number, (row, clean) in enumerate(zip(setup.rows(), setup.data.clean, strict=True))
+        if row[0] != clean.encoding.ids
+    ]
+    assert len(changed) == setup.events[0]["adversarial"] > 0
+    assert set(changed) <= set(draw(setup.config, 30, 3, 0))
+    setup.begin(1)
+    assert len(setup.data) == 30
+
+
+def test_failures_stay_clean_where_they_are_not_wanted(tmp_path: Path) -> None:
+    found = {}
+    for keep in (False, True):
+        setup = Setup(
+            tmp_path / str(keep), keep_failures=keep, share=1.0, query_budget=15, attacks=("pwws",)
+        )
+        setup.begin(0)
+        found[keep] = read(tmp_path / str(keep) / "epoch-0.jsonl", "one") or []
+    assert all(item.adversarial == (item.status == "succeeded") for item in found[False])
+    assert [item.status for item in found[False]] == [item.status for item in found[True]]
+    hardest = [item for item in found[True] if item.status in ("failed", "out_of_budget")]
+    assert any(item.adversarial for item in hardest)
+
+
+def test_epochs_before_the_first_attack_repeat_clean_rows(tmp_path: Path) -> None:
+    setup = Setup(tmp_path, start_epoch=1)
+    setup.begin(0)
+    assert setup.asked == 0
+    assert setup.events[0]["adversarial"] == 0
+    chosen = draw(setup.config, 30, 3, 0)
+    clean = [(r.encoding.ids, r.label) for r in setup.data.clean]
+    assert setup.rows()[30:] == [clean[i] for i in chosen]
+    setup.begin(1)
+    assert setup.asked == 1
+    assert setup.events[1]["adversarial"] > 0
+
+
+def test_draws_differ_between_epochs_and_never_repeat_within_one() -> None:
+    config = Augment(attacks=("pwws",), share=0.4)
+    draws = [draw(config, 50, 7, epoch) for epoch in range(3)]
+    assert all(len(set(d)) == len(d) == 20 for d in draws)
+    assert draws[0] != draws[1] != draws[2]
+    assert draws == [draw(config, 50, 7, epoch) for epoch in range(3)]
+    assert draws[0] != draw(config, 50, 8, 0)
+
+
+def test_an_attack_leaves_no_trace_in_the_random_state_or_the_mode(tmp_path: Path) -> None:
+    setup = Setup(tmp_path)
+    torch.manual_seed(9)
+    before = torch.get_rng_state()
+    setup.begin(0)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert setup.model.training
+
+
+def test_a_restart_reads_what_was_made(tmp_path: Path) -> None:
+    first = Setup(tmp_path)
+    first.begin(1)
+    second = Setup(tmp_path)
+    second.begin(1)
+    assert second.asked == 0
+    assert second.rows() == first.rows()
+    assert second.events[0]["reused"]
+    assert second.events[0]["sha256"] == first.events[0]["sha256"]
+
+
+def test_altered_and_foreign_files_are_refused(tmp_path: Path) -> None:
+    Setup(tmp_path).begin(0)
+    with pytest.raises(HarnessError, match="another training"):
+        Setup(tmp_path, identity="two").begin(0)
+    path = tmp_path / "epoch-0.jsonl"
+    lines = path.read_text().splitlines()
+    lines[1] = json.dumps({**json.loads(lines[1]), "fields": ["a good film"]})
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(HarnessError, match="was altered"):
+        Setup(tmp_path).begin(0)
+
+
+def test_odd_text_survives_the_file(tmp_path: Path) -> None:
+    from harness.augmentation import Attacked, write
+
+    odd = Attacked(0, "a", "pwws", "failed", ("bad \ud800 \u2028 \x00 שלום 😀",), True)
+    write(tmp_path / "epoch-0.jsonl", [odd], "one", 0)
+    assert read(tmp_path / "epoch-0.jsonl", "one") == [odd]
