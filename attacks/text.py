@@ -139,15 +139,17 @@ class Candidate:
             return self.origin.strings
         pieces: list[list[str]] = [[] for _ in self.origin.fields]
         position = [0] * len(self.origin.fields)
+        blank = [True] * len(self.origin.fields)  # nothing but white space has been written yet
         for edit in self.edits:
             word = self.origin.words[edit.index]
             value = self.origin.strings[word.field]
             before, end = value[position[word.field] : word.start], word.end
-            if not edit.replacement:
-                stripped = before.rstrip()
-                if not stripped and position[word.field] == 0:
-                    end += len(value[end:]) - len(value[end:].lstrip())
-                before = stripped if stripped or position[word.field] else before
+            blank[word.field] &= not before.strip()
+            if not edit.replacement and blank[word.field]:
+                end += len(value[end:]) - len(value[end:].lstrip())
+            elif not edit.replacement:
+                before = before.rstrip()
+            blank[word.field] &= not edit.replacement
             pieces[word.field] += (before, edit.replacement)
             position[word.field] = end
         return tuple(

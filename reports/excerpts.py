@@ -31,8 +31,9 @@ def example(record: Mapping[str, Any], labels: Mapping[int, str]) -> Example:
             for _, before, after in record["changes"][:20]
         )
     facts = [
-        f"was {_label(record.get('predicted_before'), labels)}{_sure(record, 'before')}, "
-        f"became {_label(record.get('predicted_after'), labels)}{_sure(record, 'after')}",
+        f"was {_label(record.get('predicted_before'), labels)}, "
+        f"became {_label(record.get('predicted_after'), labels)}",
+        _sure(record, labels),
         _changed(record),
         f"{w.count(record.get('unique_queries'))} queries",
         w.victim(bool(record.get("calibrated"))),
@@ -81,12 +82,13 @@ def _label(number: Any, labels: Mapping[int, str]) -> str:
     return w.NONE if number is None else labels.get(int(number), f"label {number}")
 
 
-def _sure(record: Mapping[str, Any], side: str) -> str:
-    """How sure the model was of what it said; records hold its confidence in the label."""
-    confidence = record.get(f"confidence_{side}")
-    if confidence is None:
+def _sure(record: Mapping[str, Any], labels: Mapping[int, str]) -> str:
+    """How far the model's confidence in the right label fell."""
+    before, after = record.get("confidence_before"), record.get("confidence_after")
+    if before is None or after is None:
         return ""
-    return f" ({w.percent(confidence, 0)} on the label)"
+    right = _label(record.get("label"), labels)
+    return f"confidence in {right} {w.percent(before, 0)} → {w.percent(after, 0)}"
 
 
 def _changed(record: Mapping[str, Any]) -> str:

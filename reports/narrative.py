@@ -165,7 +165,9 @@ def _values(results: Mapping[str, Any]) -> list[Tile]:
             detail = _tile_detail(found)
             tiles.append(Tile(f"Accuracy, {split}", w.percent(found.value), detail=detail))
             break
-    for attack in [a for a in results["attacks"] if a["split"] != "train"]:
+    # The strongest attacks first: there is room for few, and these say most.
+    held_out = [attack for attack in results["attacks"] if attack["split"] != "train"]
+    for attack in sorted(held_out, key=lambda attack: attack["robust_accuracy"]["value"] or 0.0):
         found = w.estimate(attack["robust_accuracy"])
         label = f"Withstands {attack['name']}, {w.victim(attack['calibrated'])}"
         tiles.append(Tile(label, w.percent(found.value), detail=_tile_detail(found)))

@@ -64,17 +64,23 @@ def main() -> None:
 
 def invoke(arguments: list[str]) -> int:
     """Run one command line and return its exit code. Messages go to stderr."""
-    command = typer.main.get_command(application())
+    code = _run(arguments)
+    if code == INTERRUPTED:
+        _say("Interrupted. What was done is kept; --resume RUN goes on with it.")
+    return code
+
+
+def _run(arguments: list[str]) -> int:
     try:
+        command = typer.main.get_command(application())
         result = command.main(args=arguments, prog_name="withstand", standalone_mode=False)
         return result if isinstance(result, int) else 0
-    except click.exceptions.Exit as end:
+    except click.exceptions.Exit as end:  # an interruption comes here too, as code 130
         return int(end.exit_code)
     except click.ClickException as error:
         error.show(sys.stderr)
         return 2
     except (KeyboardInterrupt, click.exceptions.Abort):
-        _say("Interrupted. What was done is kept; --resume RUN goes on with it.")
         return INTERRUPTED
     except (
         Exception

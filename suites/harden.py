@@ -60,7 +60,7 @@ def harden(
         plan_digest=plan.digest,
         resume=resume,
     ) as folder:
-        children = {
+        children: dict[str, Path] = {
             event["step"]: runs / event["run"]
             for event in folder.events()
             if event["event"] == "child"

@@ -74,7 +74,7 @@ class EmbeddingNeighbours:
     def __post_init__(self) -> None:
         if not 1 <= self.most <= neighbours.MOST:
             raise AttackError(
-                f"The table of neighbours holds {neighbours.MOST} of a word: {self.most} cannot be tried."
+                f"The table of neighbours holds {neighbours.MOST} of a word, not {self.most}."
             )
 
     def replacements(
