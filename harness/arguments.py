@@ -51,8 +51,7 @@ def training_arguments(config: Train, *, seed: int, folder: Path) -> TrainingArg
     }
     made = TrainingArguments(**values)
     if made.n_gpu > 1:
-        # nn.DataParallel copies modules at every pass, which leaves the embedding hook behind; several
-        # devices are used by starting one process a device.
+        # nn.DataParallel copies modules at every pass, which leaves the embedding hook behind.
         made._n_gpu = 1
     return made
 

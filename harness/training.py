@@ -116,10 +116,14 @@ def train(
     _check_needs([*turns, *judges], models_for_attacks or {})
     identity = _identity(config, model.fingerprint, train, validation, seed, max_length)
     folder = WorkFolder(work, identity)
-    history = folder.start(resume=resume)
-
     arguments = training_arguments(config, seed=seed, folder=folder.checkpoints)
     device = arguments.device
+    if arguments.world_size > 1:
+        raise HarnessError(
+            "A training runs in one process: its attacks, its choice of the checkpoint and its history "
+            "are not shared between several. Start it without torchrun or accelerate launch."
+        )
+    history = folder.start(resume=resume)
 
     def victim(step: int) -> HuggingFaceVictim:
         return HuggingFaceVictim(

@@ -115,8 +115,20 @@ def _deviations(attacks: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 def _data(data: Mapping[str, Any]) -> Section:
     twice = data.get("duplicates") or {}
     words = [
-        f"{name.replace('_', ' ')} {value}" for name, value in twice.items() if value is not None
+        f"{name.replace('_', ' ')} {_plain(value)}"
+        for name, value in twice.items()
+        if _plain(value) is not None
     ]
     notes = (f"Duplicates across splits: {', '.join(words)}.",) if words else ()
     intro = f"Source: {data['source']}."
     return Section("data", "Data", intro, tables.splits(data), notes)
+
+
+def _plain(value: Any) -> str | None:
+    """A count, or counts by name; None for what belongs in the records and not in a sentence."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str | dict):
+        return None
+    if isinstance(value, dict):
+        numbers = {name: n for name, n in value.items() if isinstance(n, int | float)}
+        return ", ".join(f"{n} in {name}" for name, n in numbers.items()) or None
+    return str(value)

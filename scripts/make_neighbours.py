@@ -146,6 +146,13 @@ def nearest(vectors: Floats, count: int) -> tuple[npt.NDArray[np.int64], Floats]
     return np.concatenate(ids), np.concatenate(cosines)
 
 
+def opposed(ids: Pairs, antonyms: Pairs) -> npt.NDArray[np.bool_]:
+    """Which entries of a table of neighbours (a row a word) are opposites of the row's word."""
+    size = len(ids)
+    rows = np.arange(size)[:, None]
+    return np.isin(np.minimum(rows, ids) * size + np.maximum(rows, ids), antonyms @ (size, 1))
+
+
 def counter_fit(
     vectors: Floats,
     synonyms: Pairs,
@@ -163,10 +170,11 @@ def counter_fit(
     Distances are 1 - cosine. Antonyms are pushed to distance 1 (equation 1); synonyms are pulled
     together (equation 2), here only until they are `margin` apart: with the paper's margin of 0 and no
     corpus statistics, whole chains of WordNet senses fall into one point. Words that were within
-    `vicinity` of each other must not drift further apart (equation 3).
+    `vicinity` of each other must not drift further apart (equation 3), opposites excepted: they stand
+    among the nearest in every distributional space.
     """
     ids, cosines = nearest(vectors, partners)
-    near = cosines >= vicinity
+    near = (cosines >= vicinity) & ~opposed(ids, antonyms)
     kept = torch.from_numpy(
         np.stack([np.repeat(np.arange(len(vectors)), near.sum(1)), ids[near]], axis=1)
     )
@@ -198,12 +206,15 @@ def principal(vectors: Floats, components: int) -> Floats:
     return unit(centred @ axes[:, ::-1][:, :components])
 
 
-def write(words: list[str], vectors: Floats) -> None:
-    """Counts, row numbers and cosines in 1/255 of every word's neighbours above the floor."""
+def write(words: list[str], vectors: Floats, antonyms: Pairs) -> None:
+    """Counts, row numbers and cosines in 1/255 of every word's neighbours above the floor.
+
+    Opposites that the fitting could not part are left out.
+    """
     from safetensors.numpy import save
 
     ids, cosines = nearest(vectors, neighbours.MOST)
-    keep = cosines >= neighbours.FLOOR
+    keep = (cosines >= neighbours.FLOOR) & ~opposed(ids, antonyms)
     arrays = {
         "words": np.frombuffer("\n".join(words).encode("ascii"), dtype=np.uint8),
         "counts": keep.sum(1).astype(np.uint8),
@@ -216,8 +227,8 @@ def write(words: list[str], vectors: Floats) -> None:
     )
 
 
-def fitted(arguments: argparse.Namespace) -> tuple[list[str], Floats]:
-    """The vocabulary and its final vectors."""
+def fitted(arguments: argparse.Namespace) -> tuple[list[str], Floats, Pairs]:
+    """The vocabulary, its final vectors and the pairs of opposites."""
     forms = all_forms(arguments.wordnet)
     words = vocabulary(forms, arguments.counts)
     if arguments.vectors and arguments.vectors.exists():
@@ -231,7 +242,7 @@ def fitted(arguments: argparse.Namespace) -> tuple[list[str], Floats]:
     against = np.unique(np.concatenate([stated, opposites(arguments.wordnet, rows)]), axis=0)
     alike = without(pairs(forms, rows, synonyms), against)
     print(f"{len(words):,} words, {len(alike):,} synonym and {len(against):,} antonym pairs")
-    return words, counter_fit(principal(vectors, COMPONENTS), alike, against)
+    return words, counter_fit(principal(vectors, COMPONENTS), alike, against), against
 
 
 def main() -> None:
@@ -242,10 +253,10 @@ def main() -> None:
     parser.add_argument("--vectors", type=Path, help="a .npy file that keeps the encoder's vectors")
     parser.add_argument("--fitted", type=Path, help="a .npy file for the final vectors")
     arguments = parser.parse_args()
-    words, vectors = fitted(arguments)
+    words, vectors, antonyms = fitted(arguments)
     if arguments.fitted:
         np.save(arguments.fitted, vectors)
-    write(words, vectors)
+    write(words, vectors, antonyms)
 
 
 if __name__ == "__main__":

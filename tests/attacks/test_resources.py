@@ -168,3 +168,9 @@ def test_importing_the_catalogue_loads_nothing_heavy() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+def test_context_decides_between_the_readings_that_wordnet_knows() -> None:
+    assert pos.tags(("We", "want", "to", "love", "it"))[3] == "VB"
+    assert pos.tags(("a", "love", "story"))[1] == "NN"
+    assert pos.tags(("they", "kindness", "it"))[1] == "NN"

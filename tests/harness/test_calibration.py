@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.calibration import (
@@ -67,6 +67,7 @@ def test_the_others_by_hand() -> None:
     assert ece(logits, labels) == pytest.approx((0.2 + 0.7 + 0.5) / 3)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=40),
     st.integers(1, 30),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+import transformers
 
 from harness.embedding import EmbeddingTap, unit
 from harness.errors import HarnessError
@@ -11,6 +12,8 @@ from harness.objectives.base import StepContext
 from tests.harness import tiny
 
 ALL = [*tiny.HEADS, *tiny.ENCODER_DECODERS]
+SHARED_IN_4 = ("t5",)
+"""transformers 4 runs one embedding module in the encoder and in the decoder; that is refused."""
 TEXTS = ["a good film", "the plot is bad and it was a dull movie"]
 
 
@@ -24,9 +27,19 @@ def context(kind: str, model: object, tap: EmbeddingTap) -> StepContext:
     )
 
 
+def _only_where_supported(kind: str) -> None:
+    if kind in SHARED_IN_4 and int(transformers.__version__.split(".")[0]) < 5:
+        model = tiny.classifier(kind).eval()
+        ctx = context(kind, model, EmbeddingTap(model))
+        with pytest.raises(HarnessError, match="2 times"):
+            ctx.logits(torch.zeros(ctx.delta_shape))
+        pytest.skip("refused with a clear message, as it must be")
+
+
 @pytest.mark.smoke
 @pytest.mark.parametrize("kind", ALL)
 def test_the_hook_fires_once_and_zero_changes_no_bit(kind: str) -> None:
+    _only_where_supported(kind)
     model = tiny.classifier(kind).eval()
     before = model(**tiny.inputs(TEXTS, kind)).logits
     tap = EmbeddingTap(model)
@@ -39,6 +52,7 @@ def test_the_hook_fires_once_and_zero_changes_no_bit(kind: str) -> None:
 @pytest.mark.smoke
 @pytest.mark.parametrize("kind", ALL)
 def test_a_random_perturbation_counts_at_real_tokens_only(kind: str) -> None:
+    _only_where_supported(kind)
     model = tiny.classifier(kind).eval()
     ctx = context(kind, model, EmbeddingTap(model))
     before = ctx.logits()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attacks import recipes
@@ -76,6 +76,7 @@ def test_patience_counts_epochs_since_the_chosen_one() -> None:
 cells = st.tuples(st.integers(70, 80), st.integers(0, 5))
 
 
+@settings(deadline=None)
 @given(rows=st.lists(cells, min_size=1, max_size=6), more=st.lists(cells, max_size=3))
 def test_what_is_thrown_away_is_never_chosen_later(
     rows: list[tuple[int, int]], more: list[tuple[int, int]]

@@ -91,7 +91,8 @@ def test_a_resumed_training_equals_a_straight_one_to_the_bit(
 ) -> None:
     straight, expected, _ = run(tmp_path / "straight", changes)
     steps = straight.history[-1].step
-    for moment in (1, steps // 2, steps - 1):
+    # The two dearer ones are stopped once, in the middle of the second epoch.
+    for moment in (1, steps // 2, steps - 1) if changes == {"epochs": 3} else (steps // 2,):
         folder = tmp_path / f"stopped-{moment}"
         with pytest.raises(Stop):
             run(folder, changes, StopAt(moment))

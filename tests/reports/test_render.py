@@ -291,3 +291,15 @@ def test_texts_too_long_to_compare_show_their_changes() -> None:
     }
     found = excerpts.example(record, {})
     assert [(piece.kind, piece.text) for piece in found.fields[0]] == [("del", "a"), ("ins", "b")]
+
+
+def test_duplicates_are_told_in_counts_and_not_in_texts() -> None:
+    results = _fixture()
+    results["data"]["duplicates"] = {
+        "exact": 3,
+        "removed": {"train": 5, "validation": 0},
+        "overlaps": [{"examples": [{"removed_text": "a text that is long"}]}],
+    }
+    source = html.render(narrative.build(results, None, {}))
+    assert "Duplicates across splits: exact 3, removed 5 in train, 0 in validation." in source
+    assert "a text that is long" not in source

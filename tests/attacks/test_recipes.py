@@ -1,0 +1,151 @@
+"""The catalogue of attacks, and the recipes at work on a victim whose answers are known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.metadata import EntryPoint
+
+import numpy as np
+import pytest
+
+from attacks import recipes
+from attacks.constraints.edit_distance import levenshtein
+from attacks.constraints.similarity import SIMILARITY
+from attacks.engine.scheduler import Job, run
+from attacks.errors import AttackError
+from attacks.models import Floats, Inputs, Model
+from attacks.outcomes import Example, Finished, Outcome, Status
+from attacks.protocols import VICTIM
+from attacks.recipe import Recipe
+from attacks.text import Text
+
+REVIEWS = (
+    "This was a wonderful film with a charming cast and it never felt boring to me at all today",
+    "Wonderful acting and a gripping plot",
+    "The movie is charming",
+)
+
+
+class Lexicon:
+    """Positive as long as any of a few words is in the text, as it is spelt here."""
+
+    labels = ("negative", "positive")
+    fingerprint = "lexicon"
+    words = ("wonderful", "charming", "gripping")
+
+    def encode(self, inputs: Sequence[Inputs]) -> list[Inputs]:
+        return list(inputs)
+
+    def run(self, batch: Sequence[Inputs]) -> Floats:
+        counts = [sum(w in " ".join(item).lower() for w in self.words) for item in batch]
+        return np.array([[0.0, 2.0 * n - 1.0] for n in counts], dtype=np.float32)
+
+
+class Letters:
+    """A sentence encoder that counts letters: one swapped word moves a long window little."""
+
+    fingerprint = "letters"
+
+    def encode(self, inputs: Sequence[Inputs]) -> list[Inputs]:
+        return list(inputs)
+
+    def run(self, batch: Sequence[Inputs]) -> Floats:
+        alphabet = "abcdefghijklmnopqrstuvwxyz "
+        rows = [[" ".join(item).lower().count(c) for c in alphabet] for item in batch]
+        return np.array(rows, dtype=np.float32)
+
+
+def attack(recipe: Recipe) -> list[Outcome]:
+    examples = [Example(str(n), Text.of(text), label=1) for n, text in enumerate(REVIEWS)]
+    models: dict[str, Model] = {VICTIM: Lexicon()}
+    if recipe.needs:
+        models[SIMILARITY] = Letters()
+    events = run([Job(example, recipe) for example in examples], models)
+    return [event.outcome for event in events if isinstance(event, Finished)]
+
+
+def test_names() -> None:
+    assert set(recipes.BUILTIN) <= set(recipes.names())
+    assert list(recipes.names()) == sorted(recipes.names())
+
+
+@pytest.mark.parametrize("name", sorted(recipes.BUILTIN))
+def test_a_recipe_says_what_it_is(name: str) -> None:
+    recipe = recipes.load(name)
+    assert recipe.name == name
+    assert recipe.family in {"character", "word"}
+    assert recipe.source
+    assert recipe.deviations
+    assert json.loads(json.dumps(recipe.parameters())) == recipe.parameters()
+
+
+@pytest.mark.parametrize("name", sorted(recipes.BUILTIN))
+def test_a_recipe_attacks(name: str) -> None:
+    outcomes = attack(recipes.load(name))
+    assert len(outcomes) == len(REVIEWS)
+    assert {o.status for o in outcomes} <= {Status.SUCCEEDED, Status.FAILED}
+    assert any(o.status is Status.SUCCEEDED for o in outcomes)
+    for outcome in outcomes:
+        assert all(
+            c.before.lower() not in {"this", "was", "a", "the", "is"} for c in outcome.changes
+        )
+    assert attack(recipes.load(name)) == outcomes
+
+
+def test_deepwordbug_keeps_to_its_edit_distance() -> None:
+    for outcome in attack(recipes.load("deepwordbug", max_edit_distance=2)):
+        assert outcome.perturbed is not None
+        assert levenshtein(outcome.original[0], outcome.perturbed[0]) <= 2
+    untouched = attack(recipes.load("deepwordbug", max_edit_distance=0))
+    assert {(o.status, o.changes) for o in untouched} == {(Status.FAILED, ())}
+
+
+def test_textfooler_obeys_its_encoder() -> None:
+    loose, strict = (recipes.load("textfooler", min_similarity=least) for least in (0.0, 1.0))
+    assert any(o.changes for o in attack(loose))
+    by_length = {len(Text.of(o.original[0]).words) >= 15: o for o in attack(strict)}
+    assert not by_length[True].changes
+    assert by_length[False].changes, "short texts are not compared"
+
+
+def test_overrides_are_seen_in_the_parameters() -> None:
+    recipe = recipes.load("textfooler", min_cosine=1, neighbours=7)
+    constraints = recipe.parameters()["constraints"]
+    assert repr(constraints[0]["least"]) == "1.0"
+    assert recipe.parameters()["transformation"]["most"] == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "message"),
+    [
+        ("textfoler", {}, "Did you mean 'textfooler'"),
+        ("textfooler", {"min_cosin": 0.7}, "Did you mean 'min_cosine'"),
+        ("textfooler", {"min_cosine": "0.7"}, "'0.7' but should be a valid number"),
+        ("textfooler", {"window": 2.5}, "'window'"),
+        ("pwws", {"inflect": 1}, "should be a valid boolean"),
+        ("deepwordbug", {"stop_words": "none"}, "no list of stop words"),
+    ],
+)
+def test_what_cannot_be_loaded(name: str, overrides: dict[str, object], message: str) -> None:
+    with pytest.raises(AttackError, match=message):
+        recipes.load(name, **overrides)
+
+
+def renamed(strength: float = 0.5) -> Recipe:
+    return replace(recipes.load("pwws"), name=f"mine-{strength}")
+
+
+def test_other_distributions_add_attacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = (
+        EntryPoint("mine", f"{__name__}:renamed", recipes.GROUP),
+        EntryPoint("broken", "no_such_module:build", recipes.GROUP),
+        EntryPoint("pwws", f"{__name__}:renamed", recipes.GROUP),
+    )
+    monkeypatch.setattr(recipes, "entry_points", lambda group: points)
+    assert {"mine", "broken", "pwws"} <= set(recipes.names())
+    assert recipes.load("mine", strength=2).name == "mine-2.0"
+    assert recipes.load("pwws").name == "pwws", "a built-in name cannot be taken over"
+    with pytest.raises(AttackError, match="cannot be loaded from no_such_module"):
+        recipes.load("broken")
