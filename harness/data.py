@@ -25,6 +25,7 @@ LONG = 10_000
 """Characters from which a text is counted as very long."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_WHOLE = re.compile(r"-?\d+\.0+")
 _INTEGER = re.compile(r"-?\d+")
 
 
@@ -147,7 +148,7 @@ def _check_columns(table: Table, text: Sequence[str], label: str, group: str | N
 def _texts(table: Table, columns: Sequence[str]) -> tuple[list[tuple[str, ...]], Oddities]:
     texts: list[tuple[str, ...]] = []
     for column in columns:
-        null = [n for n, row in enumerate(table.rows, start=1) if row.get(column) is None]
+        null = [n for n, row in enumerate(table.rows, start=1) if _null(row.get(column))]
         if null:
             raise HarnessError(
                 f"{table.name}, {row_numbers(null)}: column '{column}' is null. Every row needs a text "
@@ -173,6 +174,11 @@ def _texts(table: Table, columns: Sequence[str]) -> tuple[list[tuple[str, ...]],
     return texts, Oddities(empty, nul, surrogates, long)
 
 
+def _null(value: Any) -> bool:
+    """None, and NaN: how a column of numbers writes a missing value."""
+    return value is None or (isinstance(value, float) and value != value)
+
+
 def _clean(value: str) -> str:
     """The string with lone surrogates shown as U+FFFD; a pair of them becomes the character it means."""
     if _SURROGATE.search(value) is None:
@@ -182,7 +188,7 @@ def _clean(value: str) -> str:
 
 def _family(row: Mapping[str, Any], group: str | None) -> str | None:
     value = row.get(group) if group else None
-    return None if value is None else _clean(str(value))
+    return None if _null(value) else _clean(str(value))
 
 
 def _labels(table: Table, column: str) -> list[str]:
@@ -207,9 +213,9 @@ _NOT_A_CLASS = "\0"
 def _label(value: Any, classes: Sequence[str] | None) -> str | None:
     if isinstance(value, bool):
         return str(value).lower()
+    if _null(value):
+        return None
     if isinstance(value, float):
-        if value != value:  # NaN: how pandas and Parquet write a missing number
-            return None
         if not value.is_integer():
             return _NOT_A_CLASS
         value = int(value)
@@ -220,8 +226,12 @@ def _label(value: Any, classes: Sequence[str] | None) -> str | None:
             classes[value] if 0 <= value < len(classes) else None
         )  # -1: "not labelled" on the Hub
     if isinstance(value, str):
+        if _WHOLE.fullmatch(
+            value
+        ):  # "1.0": how a spreadsheet writes a column of numbers with a gap
+            return value.split(".")[0]
         return _clean(value) if value.strip() else None
-    return None if value is None else _NOT_A_CLASS
+    return _NOT_A_CLASS
 
 
 def _label_names(table: Table, column: str, written: Sequence[str]) -> tuple[str, ...]:

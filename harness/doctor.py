@@ -6,11 +6,14 @@ prints them.
 
 from __future__ import annotations
 
+import gzip
 import importlib.metadata as metadata
 import os
 import platform
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -47,6 +50,7 @@ def examine() -> tuple[Finding, ...]:
         *check_packages(),
         *check_devices(),
         *check_bundles(),
+        *check_resources(),
         *check_recipes(),
         *check_clashes(),
     )
@@ -151,8 +155,30 @@ def check_bundles() -> tuple[Finding, ...]:
     return tuple(findings)
 
 
+def check_resources() -> tuple[Finding, ...]:
+    """The word lists and tables that come with the attacks: there, and readable to their end?"""
+    findings = []
+    for entry in sorted(files("attacks.resources").iterdir(), key=lambda item: item.name):
+        if not entry.name.endswith((".txt", ".gz", ".json")):
+            continue
+        try:
+            data = entry.read_bytes()
+            size = len(gzip.decompress(data) if entry.name.endswith(".gz") else data)
+            problem = "" if size else "it is empty"
+        except (OSError, EOFError, zlib.error) as error:
+            problem = str(error) or type(error).__name__
+        name = f"resource {entry.name}"
+        if problem:
+            findings.append(Finding(name, "fail", problem, f"Install {DISTRIBUTION} again."))
+        else:
+            findings.append(Finding(name, "ok", f"{size:,} bytes"))
+    return tuple(findings) or (
+        Finding("resources", "fail", "none found", f"Install {DISTRIBUTION} again."),
+    )
+
+
 def check_recipes() -> tuple[Finding, ...]:
-    """Every attack recipe, built with its word lists and tables; models that it needs are not loaded."""
+    """Every attack recipe, those of other distributions too: can it be built?"""
     from attacks import recipes
 
     findings = []
@@ -164,7 +190,7 @@ def check_recipes() -> tuple[Finding, ...]:
             advice = "Install the distribution that brings it again."
             findings.append(Finding(f"attack {name}", "fail", reason, advice))
         else:
-            findings.append(Finding(f"attack {name}", "ok", "its resources are readable"))
+            findings.append(Finding(f"attack {name}", "ok", "can be built"))
     return tuple(findings)
 
 

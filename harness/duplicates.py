@@ -74,11 +74,9 @@ def find_duplicates(
     copies_right = {places[0]: places for places in right.values()}
     exact = {(left[key][0], right[key][0]) for key in left.keys() & right}
     found: dict[tuple[int, int], float] = {}
-    for width, at_least, below in ((2, 0, math.floor(SHORT / threshold) + 1), (3, SHORT, math.inf)):
+    for width in (2, 3):
         for a, b, similarity in _similar(
-            _grams(words_left, width, at_least, below),
-            _grams(words_right, width, at_least, below),
-            threshold,
+            _grams(words_left, width, threshold), _grams(words_right, width, threshold), threshold
         ):
             shorter = min(len(words_left[a]), len(words_right[b]))
             if (a, b) not in exact and (shorter < SHORT) == (width == 2):
@@ -114,17 +112,21 @@ def _words(strings: Strings) -> list[str]:
     return words
 
 
-def _grams(
-    words: Mapping[int, Sequence[str]], width: int, at_least: float, below: float
-) -> dict[int, Grams]:
-    """The n-grams of the texts whose number of words is in the range; none for a text without words."""
-    return {
-        place: frozenset(
-            tuple(found[start : start + width]) for start in range(max(1, len(found) - width + 1))
-        )
-        for place, found in words.items()
-        if found and at_least <= len(found) < below
-    }
+def _grams(words: Mapping[int, Sequence[str]], width: int, threshold: float) -> dict[int, Grams]:
+    """The sets of n-grams that can take part in a pair of that width.
+
+    Texts without words never do. By 3-grams none but long texts are compared. By 2-grams one of the two
+    is short, and the other has at most 1 / threshold as many.
+    """
+    sets = {}
+    for place, found in words.items():
+        if not found or (width == 3 and len(found) < SHORT):
+            continue
+        starts = range(max(1, len(found) - width + 1))
+        grams = frozenset(tuple(found[start : start + width]) for start in starts)
+        if width == 3 or len(grams) <= (SHORT - 2) / threshold + 1e-9:
+            sets[place] = grams
+    return sets
 
 
 def _similar(

@@ -234,11 +234,17 @@ def save_classifier(loaded: LoadedModel, output: Path) -> Mapping[str, str]:
 
     Raises:
         ReportError: the place is full or cannot be written.
-        HarnessError: what was written cannot be loaded again.
+        HarnessError: the label names are not as many as the model's classes, or what was written
+            cannot be loaded again.
     """
     from safetensors import SafetensorError
 
     config = loaded.model.config
+    if config.num_labels != len(loaded.labels):
+        raise HarnessError(
+            f"The model has {config.num_labels} classes, and {len(loaded.labels)} label names: "
+            f"{in_words(loaded.labels)}. It was not saved."
+        )
     config.id2label = dict(enumerate(loaded.labels))
     config.label2id = {name: number for number, name in enumerate(loaded.labels)}
     output = Path(output)
@@ -249,12 +255,9 @@ def save_classifier(loaded: LoadedModel, output: Path) -> Mapping[str, str]:
         fresh.mkdir(parents=True)
         with _quiet():
             loaded.model.save_pretrained(fresh)
+            _forget_last_call(loaded.tokenizer)
             loaded.tokenizer.save_pretrained(fresh)
-        facts = check_model_folder(fresh)
-        if facts.classes != len(loaded.labels):
-            raise HarnessError(
-                f"{output}: what was saved has {facts.classes} classes. It was not kept."
-            )
+        check_model_folder(fresh)
         hashes = file_hashes(fresh)
         for path in fresh.iterdir():
             with path.open("rb+") as file:
@@ -289,6 +292,14 @@ def state_fingerprint(state: Mapping[str, Any], labels: Sequence[str] = ()) -> s
         digest.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def _forget_last_call(tokenizer: Any) -> None:
+    """Padding and truncation of the last call would be saved too, and change the fingerprint."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is not None:
+        backend.no_padding()
+        backend.no_truncation()
 
 
 def _own_labels(facts: ModelFacts) -> tuple[str, ...]:

@@ -103,6 +103,8 @@ def read_table(source: Source) -> Table:
         return _hub(source)
     if source.kind == "folder":
         return _folder(source)
+    if source.split is not None:
+        raise _no_own_splits(source)
     path = Path(source.location)
     if path.stat().st_size == 0:
         raise HarnessError(f"{source.location} is empty: no header and no rows.")
@@ -218,10 +220,14 @@ def _with_datasets(path: Path, kind: str) -> Table:
 def _header(path: Path, options: Mapping[str, Any]) -> list[str]:
     import pandas
 
-    names = [str(name) for name in pandas.read_csv(path, nrows=0, dtype=str, **options).columns]
-    if not names:
-        raise HarnessError(f"{path} has no header.")
-    return names
+    first = pandas.read_csv(path, nrows=1, dtype=str, **options)
+    if len(first) and not isinstance(first.index, pandas.RangeIndex):
+        # pandas would take the first field of every row for an index, and shift all columns by one.
+        raise HarnessError(
+            f"{path}: row 1 has more fields than the header ({in_words(map(str, first.columns))}). "
+            "A text that holds the separator has to stand in double quotes."
+        )
+    return [str(name) for name in first.columns]
 
 
 def _folder(source: Source) -> Table:
@@ -320,7 +326,7 @@ def _json(path: Path) -> Table:
 def _json_array(content: str) -> list[Any] | None:
     try:
         value = json.loads(content)
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, RecursionError):
         return None
     if isinstance(value, dict):
         arrays = [item for item in value.values() if isinstance(item, list)]
@@ -342,6 +348,8 @@ def _json_lines(path: Path, content: str) -> Iterator[Any]:
             raise HarnessError(
                 f"{path}, line {number}: not valid JSON: {error.msg} (column {error.colno})."
             ) from None
+        except RecursionError:
+            raise HarnessError(f"{path}, line {number}: nested too deep to be a row.") from None
 
 
 @contextmanager
