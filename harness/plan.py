@@ -53,7 +53,8 @@ class Data(_Section):
         shares: train, validation and test shares of a split made here.
         train_limit, validation_limit, test_limit: at most so many rows, drawn by seed.
         near_duplicate: Jaccard similarity of word 3-shingles from which two texts of different splits
-            count as near duplicates (Lee et al. 2022 use 0.8); the training one is removed.
+            count as near duplicates (Lee et al. 2022 use 0.8); the training one is removed. Texts of
+            under 30 words are compared by 2-shingles.
     """
 
     source: str

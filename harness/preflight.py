@@ -19,7 +19,7 @@ def check_training(plan: Plan, stages: Sequence[Stage], runs: Path) -> None:
 
     Raises PlanError, HarnessError or ReportError, each with exit code 2.
     """
-    from harness.models import check_model
+    from harness.models import check_model, planned_labels
     from harness.splits import prepare
 
     wanted: list[str] = []
@@ -36,10 +36,11 @@ def check_training(plan: Plan, stages: Sequence[Stage], runs: Path) -> None:
         wanted += [name for _, name in named]
         probe_writable(Path(section.output))
     probe_writable(runs)
-    prepare(plan.data, seed=plan.seed, labels=plan.model.labels)
-    check_model(plan.model.base)
+    check_model(plan.model.base, max_length=plan.model.max_length)
+    labels = planned_labels(plan.model.base, plan.model.labels)
+    prepare(plan.data, seed=plan.seed, labels=labels)
     if any("similarity" in recipes.load(name).needs for name in wanted):
-        check_model(plan.audit.similarity)
+        check_model(plan.audit.similarity, classify=False)
 
 
 def check_attacks(named: Sequence[tuple[str, str]]) -> None:

@@ -43,13 +43,14 @@ def train_run(
     Raises:
         PlanError: the plan has no such section, or `[harden]` starts from a model that is not there.
     """
-    from harness.models import load_classifier
+    from harness.models import load_classifier, planned_labels
     from harness.splits import prepare
     from harness.training import train
 
     section = section_of(plan, stage)
     start = _start(plan, section)
-    prepared = prepare(plan.data, seed=plan.seed, labels=plan.model.labels)
+    labels = planned_labels(plan.model.base, plan.model.labels)
+    prepared = prepare(plan.data, seed=plan.seed, labels=labels)
     with start_or_resume(
         runs,
         f"{plan.name}-train-{stage}",

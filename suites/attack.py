@@ -89,11 +89,11 @@ def attack_run(
 
 def _load(request: AttackRequest) -> tuple[tuple[str, ...], Sequence[Example]]:
     """Label names of the model and the examples; every mismatch is found before the weights load."""
-    from harness.data import load_rows
     from harness.models import classifier_labels
+    from harness.splits import load_split
 
     labels = classifier_labels(request.model)
-    split = load_rows(request.data, text=request.text, label=request.label, labels=labels)
+    split = load_split(request.data, text=request.text, label=request.label, labels=labels)
     return labels, split.rows
 
 

@@ -79,10 +79,12 @@ def audit_run(
         baseline: a finished audit to compare with: the results then hold the comparison.
         began: is told the folder as soon as it exists.
     """
+    from harness.models import planned_labels
     from harness.splits import prepare  # pulls in datasets
 
     spec = model or model_of(plan, stage)
-    prepared = prepare(plan.data, seed=plan.seed, labels=plan.model.labels)
+    labels = planned_labels(plan.model.base, plan.model.labels)
+    prepared = prepare(plan.data, seed=plan.seed, labels=labels)
     with start_or_resume(
         runs,
         f"{plan.name}-audit-{stage}",

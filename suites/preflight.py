@@ -28,22 +28,23 @@ def check_audit(plan: Plan, model: str, runs: Path) -> None:
 
     Raises PlanError, HarnessError or ReportError, each with exit code 2.
     """
-    from harness.models import check_model, classifier_labels
+    from harness.models import check_model, classifier_labels, planned_labels
     from harness.splits import prepare
 
     _check_audit_section(plan)
     probe_writable(runs)
-    prepared = prepare(plan.data, seed=plan.seed, labels=plan.model.labels)
-    check_model(model)
-    labels = classifier_labels(model)
-    unknown = [label for label in prepared.labels if label not in labels]
+    check_model(model, max_length=plan.model.max_length)
+    labels = planned_labels(plan.model.base, plan.model.labels)
+    prepared = prepare(plan.data, seed=plan.seed, labels=labels)
+    known = classifier_labels(model)
+    unknown = [label for label in prepared.labels if label not in known]
     if unknown:
         raise PlanError(
             f"data.label: the data have the label '{unknown[0]}', which the model {model} does not "
-            f"know. Its labels are: {', '.join(labels)}."
+            f"know. Its labels are: {', '.join(known)}."
         )
     if any("similarity" in recipes.load(name).needs for name in plan.audit.attacks):
-        check_model(plan.audit.similarity)
+        check_model(plan.audit.similarity, classify=False)
 
 
 def chosen_stage(plan: Plan, stage: str | None) -> Stage:

@@ -1,0 +1,72 @@
+"""`withstand attack`: same outcomes however it is run, and only on the split that was asked for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.models import load_classifier, save_classifier
+from harness.splits import load_split
+from reports.folder import RunFolder
+from suites.cli import invoke
+
+DATA = "bundle:rotten-tomatoes:test"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle's encoder under a head that was never trained: the weights do not matter here."""
+    path = tmp_path_factory.mktemp("models") / "untrained"
+    save_classifier(load_classifier("bundle:minilm-l6", labels=("rotten", "fresh"), seed=0), path)
+    return path
+
+
+def attack(
+    model: Path, runs: Path, capsys: pytest.CaptureFixture[str], *extra: str
+) -> tuple[dict[str, object], dict[str, object]]:
+    arguments = ["attack", str(model), "--data", DATA, "--recipe", "deepwordbug", "-n", "6"]
+    assert invoke([*arguments, "--json", "-q", "-o", str(runs), *extra]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    run = RunFolder.open(Path(summary["run"]))
+    return summary, {o.example_id: o for o in run.outcomes()}
+
+
+def test_outcomes_are_the_same_twice_and_at_any_batch_size(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    summary, first = attack(model, tmp_path, capsys)
+    assert summary["counts"]["total"] == 6  # type: ignore[index]
+    for batch_size in ("64", "1", "256"):
+        assert attack(model, tmp_path, capsys, "--batch-size", batch_size)[1] == first
+
+
+def test_only_texts_of_the_named_split_are_attacked(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    test = {row.id for row in load_split(DATA, labels=("rotten", "fresh")).rows}
+    train = {
+        row.id
+        for row in load_split("bundle:rotten-tomatoes:train", labels=("rotten", "fresh")).rows
+    }
+    _, outcomes = attack(model, tmp_path, capsys)
+    assert outcomes.keys() <= test
+    assert not outcomes.keys() & train
+
+
+def test_a_label_that_the_model_lacks_is_refused_before_it_loads(
+    model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("the weights were loaded")
+
+    monkeypatch.setattr("harness.models.load_classifier", refuse)
+    data = tmp_path / "d.csv"
+    data.write_text("text,label\na fine film,fresh\na dull film,stale\n")
+    arguments = ["attack", str(model), "--data", str(data), "--recipe", "pwws"]
+    assert invoke([*arguments, "-o", str(tmp_path / "runs")]) == 2
+    assert "stale" in capsys.readouterr().err
