@@ -149,6 +149,7 @@ def run_campaign(
                 progress.say(
                     f"  out of memory: batches of '{event.model}' hold {event.tokens} tokens now"
                 )
+        task.update(len(found), meter.note(spent))
     record("cost", check=campaign.check, **(spent - noted).to_dict())
     return [found[example.id] for example in campaign.examples], spent
 

@@ -220,6 +220,7 @@ def problems(results: Mapping[str, Any], limited: bool = False) -> list[str]:
     if results.get("comparison"):
         sides = [results["comparison"]["before"], results["comparison"]["after"]]
     for side in sides:
+        found += _no_better_than_guessing(side)
         for attack in side.get("attacks", []):
             errored = attack["counts"]["errored"]
             if errored:
@@ -229,6 +230,26 @@ def problems(results: Mapping[str, Any], limited: bool = False) -> list[str]:
                     f"{attack['name']}{which} on {attack['split']}"
                 )
     return found
+
+
+def _no_better_than_guessing(results: Mapping[str, Any]) -> list[str]:
+    """A model that gives one answer to everything cannot be broken, and is not robust for that.
+
+    Its robust accuracy is the share of the commonest label; so accuracy must be told from that share.
+    """
+    clean = results.get("clean", {}).get("test")
+    split = ((results.get("data") or {}).get("splits") or {}).get("test")
+    if not clean or not split or clean["accuracy"]["low"] is None:
+        return []
+    rows = sum(split["labels"].values())
+    label, count = max(split["labels"].items(), key=lambda item: item[1], default=("", 0))
+    if not rows or clean["accuracy"]["low"] > count / rows:
+        return []
+    name = (results.get("model") or {}).get("name", "the model")
+    return [
+        f"{name}: accuracy {clean['accuracy']['value']:.3f} (from {clean['accuracy']['low']:.3f}) cannot be "
+        f"told from always answering '{label}' ({count / rows:.3f}): its robust accuracy means nothing"
+    ]
 
 
 def with_verdict(results: Results, gates: Sequence[Gate], limited: bool = False) -> Verdict:
