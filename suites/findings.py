@@ -247,8 +247,8 @@ def _no_better_than_guessing(results: Mapping[str, Any]) -> list[str]:
         return []
     name = (results.get("model") or {}).get("name", "the model")
     return [
-        f"{name}: accuracy {clean['accuracy']['value']:.3f} (from {clean['accuracy']['low']:.3f}) cannot be "
-        f"told from always answering '{label}' ({count / rows:.3f}): its robust accuracy means nothing"
+        f"{name}: accuracy {clean['accuracy']['value']:.3f} (from {clean['accuracy']['low']:.3f}) cannot "
+        f"be told from always answering '{label}' ({count / rows:.3f}): its robust accuracy means nothing"
     ]
 
 
