@@ -246,9 +246,10 @@ def _no_better_than_guessing(results: Mapping[str, Any]) -> list[str]:
     if not rows or clean["accuracy"]["low"] > count / rows:
         return []
     name = (results.get("model") or {}).get("name", "the model")
+    value, low = clean["accuracy"]["value"], clean["accuracy"]["low"]
     return [
-        f"{name}: accuracy {clean['accuracy']['value']:.3f} (from {clean['accuracy']['low']:.3f}) cannot "
-        f"be told from always answering '{label}' ({count / rows:.3f}): its robust accuracy means nothing"
+        f"{name}: accuracy {value:.3f} (from {low:.3f}) cannot be told from always answering "
+        f"'{label}' ({count / rows:.3f}): its robust accuracy means nothing"
     ]
 
 
