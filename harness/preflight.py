@@ -10,7 +10,7 @@ from attacks.errors import AttackError
 from harness import objectives
 from harness.errors import HarnessError
 from harness.plan import Plan, PlanError
-from harness.session import Stage, section_of
+from harness.session import Stage, data_of, section_of
 from reports.storage import probe_writable
 
 
@@ -19,8 +19,7 @@ def check_training(plan: Plan, stages: Sequence[Stage], runs: Path) -> None:
 
     Raises PlanError, HarnessError or ReportError, each with exit code 2.
     """
-    from harness.models import check_model, planned_labels
-    from harness.splits import prepare
+    from harness.models import check_model
 
     wanted: list[str] = []
     for stage in stages:
@@ -37,8 +36,7 @@ def check_training(plan: Plan, stages: Sequence[Stage], runs: Path) -> None:
         probe_writable(Path(section.output))
     probe_writable(runs)
     check_model(plan.model.base, max_length=plan.model.max_length)
-    labels = planned_labels(plan.model.base, plan.model.labels)
-    prepare(plan.data, seed=plan.seed, labels=labels)
+    data_of(plan)
     if any("similarity" in recipes.load(name).needs for name in wanted):
         check_model(plan.audit.similarity, classify=False)
 

@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness.plan import Plan, PlanError, Train
 from reports.folder import RunFolder
@@ -15,6 +15,9 @@ from reports.progress import Progress
 from reports.results import empty
 from reports.sessions import start_or_resume
 from reports.storage import to_json, write_atomic
+
+if TYPE_CHECKING:
+    from harness.splits import Prepared
 
 Stage = Literal["train", "harden"]
 
@@ -43,14 +46,12 @@ def train_run(
     Raises:
         PlanError: the plan has no such section, or `[harden]` starts from a model that is not there.
     """
-    from harness.models import load_classifier, planned_labels
-    from harness.splits import prepare
+    from harness.models import load_classifier
     from harness.training import train
 
     section = section_of(plan, stage)
     start = _start(plan, section)
-    labels = planned_labels(plan.model.base, plan.model.labels)
-    prepared = prepare(plan.data, seed=plan.seed, labels=labels)
+    prepared = data_of(plan)
     with start_or_resume(
         runs,
         f"{plan.name}-train-{stage}",
@@ -102,6 +103,18 @@ def train_run(
         folder.finish(results)
         shutil.rmtree(work, ignore_errors=True)
         return folder.path
+
+
+def data_of(plan: Plan) -> Prepared:
+    """The plan's three splits, labels numbered as its base model numbers them where that has any.
+
+    Raises HarnessError as `harness.splits.prepare` and `harness.models.planned_labels` do.
+    """
+    from harness.models import planned_labels
+    from harness.splits import prepare
+
+    labels = planned_labels(plan.model.base, plan.model.labels)
+    return prepare(plan.data, seed=plan.seed, labels=labels)
 
 
 def stage_named(name: str) -> Stage:

@@ -13,14 +13,13 @@ import tomli_w
 from attacks import recipes
 from attacks.engine.scheduler import EngineConfig
 from attacks.outcomes import Example
-from harness.plan import PlanError
-from harness.session import model_record
 from reports.folder import RunFolder
 from reports.manifest import collect
 from reports.progress import Progress
 from reports.sessions import start_or_resume
 from suites.evidence import Collector, Target, UnusableModelError, sample
 from suites.findings import audit_results
+from suites.subject import victim_on_record
 
 
 @dataclass(frozen=True)
@@ -107,37 +106,16 @@ def _collector(
     device: str | None,
     needs: tuple[str, ...],
 ) -> Collector:
-    from attacks.victims.huggingface import HuggingFaceVictim
-    from harness.models import load_classifier, load_encoder
+    from harness.models import load_encoder
 
-    loaded = load_classifier(request.model, labels=labels)
-    victim = HuggingFaceVictim(
-        loaded.model,
-        loaded.tokenizer,
-        loaded.labels,
-        fingerprint=loaded.fingerprint,
+    victim = victim_on_record(
+        folder,
+        request.model,
+        labels=labels,
         max_length=request.max_length,
         device=device,
+        data=None,
     )
-    began = [e for e in folder.events() if e["event"] == "subject"]
-    if began and began[0]["model"]["fingerprint"] != loaded.fingerprint:
-        raise PlanError(
-            f"The model at {request.model} has changed since the run {folder.id} began. Start a new run "
-            "without --resume."
-        )
-    if not began:
-        folder.append(
-            "subject",
-            model={
-                "name": request.model,
-                "fingerprint": loaded.fingerprint,
-                "files": dict(loaded.files),
-                "temperature": None,
-                "seen_attacks": list(model_record(request.model).get("seen_attacks", [])),
-                "parameters": sum(p.numel() for p in loaded.model.parameters()),
-            },
-            data=None,
-        )
     models = {"similarity": load_encoder(request.similarity)} if "similarity" in needs else {}
     target = Target(victim, [], chosen, [], chosen, [])
     return Collector(

@@ -12,8 +12,8 @@ from attacks.engine.scheduler import EngineConfig
 from attacks.models import Model
 from attacks.recipe import Recipe
 from harness.data_report import DataReport
-from harness.plan import Gate, Plan, PlanError
-from harness.session import Stage, model_record, section_of
+from harness.plan import Gate, Plan
+from harness.session import Stage, data_of, section_of
 from reports.compare import compare_runs
 from reports.folder import RunFolder
 from reports.manifest import collect
@@ -22,6 +22,7 @@ from reports.results import Results
 from reports.sessions import start_or_resume
 from suites.evidence import Collector, Target, sample
 from suites.findings import audit_results, with_verdict
+from suites.subject import victim_on_record
 from suites.verdict import Verdict
 
 
@@ -79,12 +80,8 @@ def audit_run(
         baseline: a finished audit to compare with: the results then hold the comparison.
         began: is told the folder as soon as it exists.
     """
-    from harness.models import planned_labels
-    from harness.splits import prepare  # pulls in datasets
-
     spec = model or model_of(plan, stage)
-    labels = planned_labels(plan.model.base, plan.model.labels)
-    prepared = prepare(plan.data, seed=plan.seed, labels=labels)
+    prepared = data_of(plan)
     with start_or_resume(
         runs,
         f"{plan.name}-audit-{stage}",
@@ -116,18 +113,14 @@ def _collector(
     progress: Progress,
     options: AuditOptions,
 ) -> Collector:
-    from attacks.victims.huggingface import HuggingFaceVictim
-    from harness.models import load_classifier
-
     audit = plan.audit
-    loaded = load_classifier(spec, labels=prepared.labels)
-    victim = HuggingFaceVictim(
-        loaded.model,
-        loaded.tokenizer,
-        loaded.labels,
-        fingerprint=loaded.fingerprint,
+    victim = victim_on_record(
+        folder,
+        spec,
+        labels=prepared.labels,
         max_length=plan.model.max_length,
         device=options.device,
+        data=data_info(prepared.report),
     )
     count = min(audit.examples, options.limit or audit.examples)
     train_count = min(audit.train_examples, options.limit or audit.train_examples)
@@ -140,7 +133,6 @@ def _collector(
         attacked=sample(test, count, plan.seed),
         attacked_train=sample(train, train_count, plan.seed),
     )
-    _remember_subject(folder, spec, loaded, prepared)
     return Collector(
         folder,
         target,
@@ -150,37 +142,6 @@ def _collector(
         query_budget=audit.query_budget,
         config=options.engine,
     )
-
-
-def _remember_subject(folder: RunFolder, spec: str, loaded: Any, prepared: Any) -> None:
-    """Record what is audited; on resume, refuse another model or other data than at the start."""
-    record = model_record(spec)
-    subject = {
-        "model": {
-            "name": spec,
-            "fingerprint": loaded.fingerprint,
-            "files": dict(loaded.files),
-            "temperature": None,
-            "seen_attacks": list(record.get("seen_attacks", [])),
-            "parameters": sum(p.numel() for p in loaded.model.parameters()),
-            "trained": record,
-        },
-        "data": data_info(prepared.report),
-    }
-    for event in folder.events():
-        if event["event"] == "subject":
-            if event["model"]["fingerprint"] != loaded.fingerprint:
-                raise PlanError(
-                    f"The model at {spec} is not the one that the run {folder.id} began with: its "
-                    "weights have changed. Start a new run without --resume."
-                )
-            if event["data"]["splits"] != subject["data"]["splits"]:
-                raise PlanError(
-                    f"The data are not those that the run {folder.id} began with. Start a new run "
-                    "without --resume."
-                )
-            return
-    folder.append("subject", **subject)
 
 
 def data_info(report: DataReport) -> dict[str, Any]:

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 
 from attacks.engine.cache import Cache
-from attacks.engine.queue import padded_length
 from attacks.engine.scheduler import EngineConfig
 from attacks.models import Floats, Model, Victim
 from attacks.outcomes import Example
 from attacks.recipe import Recipe
 from harness.calibration import fit_temperature
+from harness.prediction import predict
 from reports.errors import ReportError
 from reports.folder import RunFolder
 from reports.progress import Progress
@@ -60,7 +60,6 @@ class Collector:
 
     Attributes:
         models: constraint models by name; the victim is added.
-        limited: the caller asked for fewer examples than the plan has (`--limit`).
     """
 
     folder: RunFolder
@@ -90,8 +89,9 @@ class Collector:
         left = [example for example in examples if example.id not in known]
         if left:
             with self.stage(check):
-                for example, logits in predict(self.target.victim, left, self.progress, check):
-                    record = _prediction(check, split, example, logits)
+                logits = predict(self.target.victim, left, progress=self.progress, title=check)
+                for example, row in zip(left, logits, strict=True):
+                    record = _prediction(check, split, example, row)
                     known[example.id] = record
                     self.folder.record(record)
         found = [known[example.id] for example in examples]
@@ -178,31 +178,6 @@ class Collector:
         started = perf_counter()
         yield
         self.folder.append("stage", name=name, seconds=round(perf_counter() - started, 3))
-
-
-def predict(
-    victim: Victim,
-    examples: Sequence[Example],
-    progress: Progress,
-    title: str,
-    batch_tokens: int = 4096,
-) -> Iterator[tuple[Example, Floats]]:
-    """Logits of every example, in batches of similar length; the order is that of length."""
-    encodings = victim.encode([example.text.strings for example in examples])
-    order = sorted(range(len(examples)), key=lambda i: (len(encodings[i]), i))
-    with progress.task(title, len(examples)) as task:
-        at = 0
-        while at < len(order):
-            length = padded_length(len(encodings[order[at]]))
-            batch = [
-                i
-                for i in order[at : at + max(1, min(64, batch_tokens // length))]
-                if padded_length(len(encodings[i])) == length
-            ]
-            rows = victim.run([encodings[i] for i in batch])
-            yield from ((examples[i], row) for i, row in zip(batch, rows, strict=True))
-            at += len(batch)
-            task.update(at)
 
 
 def _prediction(check: str, split: str, example: Example, logits: Floats) -> PredictionRecord:

@@ -10,7 +10,7 @@ from pathlib import Path
 from attacks import recipes
 from harness.plan import Plan, PlanError
 from harness.preflight import check_attacks, check_training
-from harness.session import Stage, section_of, stage_named
+from harness.session import Stage, data_of, section_of, stage_named
 from reports.storage import probe_writable
 
 
@@ -28,14 +28,12 @@ def check_audit(plan: Plan, model: str, runs: Path) -> None:
 
     Raises PlanError, HarnessError or ReportError, each with exit code 2.
     """
-    from harness.models import check_model, classifier_labels, planned_labels
-    from harness.splits import prepare
+    from harness.models import check_model, classifier_labels
 
     _check_audit_section(plan)
     probe_writable(runs)
     check_model(model, max_length=plan.model.max_length)
-    labels = planned_labels(plan.model.base, plan.model.labels)
-    prepared = prepare(plan.data, seed=plan.seed, labels=labels)
+    prepared = data_of(plan)
     known = classifier_labels(model)
     unknown = [label for label in prepared.labels if label not in known]
     if unknown:

@@ -70,3 +70,56 @@ def test_a_label_that_the_model_lacks_is_refused_before_it_loads(
     arguments = ["attack", str(model), "--data", str(data), "--recipe", "pwws"]
     assert invoke([*arguments, "-o", str(tmp_path / "runs")]) == 2
     assert "stale" in capsys.readouterr().err
+
+
+def interrupt_after(monkeypatch: pytest.MonkeyPatch, outcomes: int) -> None:
+    """Press Ctrl-C when so many outcomes are on disk."""
+    append = RunFolder.append
+    seen = 0
+
+    def counting(self: RunFolder, event: str, **fields: object) -> None:
+        nonlocal seen
+        append(self, event, **fields)
+        seen += event == "outcome"
+        if seen == outcomes:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(RunFolder, "append", counting)
+
+
+def test_an_interrupted_attack_goes_on_without_losing_or_repeating_an_example(
+    model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, whole = attack(model, tmp_path / "whole", capsys)
+    arguments = ["attack", str(model), "--data", DATA, "--recipe", "deepwordbug", "-n", "6", "-q"]
+    with monkeypatch.context() as patched:
+        interrupt_after(patched, 3)
+        assert invoke([*arguments, "-o", str(tmp_path / "cut")]) == 130
+    capsys.readouterr()
+
+    changed = [*arguments, "--seed", "1", "-o", str(tmp_path / "cut")]
+    (run,) = (tmp_path / "cut").iterdir()
+    assert invoke([*changed, "--resume", run.name]) == 2
+    complaint = capsys.readouterr().err
+    assert "seed" in complaint
+    assert len(RunFolder.open(run).outcomes()) == 3
+
+    summary, resumed = attack(model, tmp_path / "cut", capsys, "--resume", "last")
+    assert summary["run"] == str(run)
+    assert resumed == whole
+    logged = [e["example_id"] for e in RunFolder.open(run).events() if e["event"] == "outcome"]
+    assert len(logged) == len(set(logged)) == 6
+
+
+def test_a_model_that_answers_nan_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loaded = load_classifier("bundle:minilm-l6", labels=("rotten", "fresh"), seed=0)
+    loaded.model.classifier.bias.data.fill_(float("nan"))
+    save_classifier(loaded, tmp_path / "broken")
+    arguments = ["attack", str(tmp_path / "broken"), "--data", DATA, "--recipe", "deepwordbug"]
+    assert invoke([*arguments, "-n", "3", "-q", "-o", str(tmp_path / "runs")]) == 2
+    assert "NaN" in capsys.readouterr().err

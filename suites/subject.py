@@ -1,0 +1,77 @@
+"""The model under attack: loaded, wrapped as a victim, and put on record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from harness.plan import PlanError
+from harness.session import model_record
+from reports.folder import RunFolder
+
+if TYPE_CHECKING:
+    from attacks.victims.huggingface import HuggingFaceVictim
+
+
+def victim_on_record(
+    folder: RunFolder,
+    spec: str,
+    *,
+    labels: Sequence[str],
+    max_length: int,
+    device: str | None,
+    data: Mapping[str, Any] | None,
+) -> HuggingFaceVictim:
+    """Load a classifier and record what it is, and what data it meets, as the run's "subject".
+
+    Raises PlanError where a resumed run began with other weights or other data.
+    """
+    from attacks.victims.huggingface import HuggingFaceVictim
+    from harness.models import load_classifier
+
+    loaded = load_classifier(spec, labels=labels)
+    began = next((e for e in folder.events() if e["event"] == "subject"), None)
+    if began is None:
+        record = model_record(spec)
+        folder.append(
+            "subject",
+            model={
+                "name": spec,
+                "fingerprint": loaded.fingerprint,
+                "files": dict(loaded.files),
+                "temperature": None,
+                "seen_attacks": list(record.get("seen_attacks", [])),
+                "parameters": sum(p.numel() for p in loaded.model.parameters()),
+                "trained": record,
+            },
+            data=data,
+        )
+    else:
+        _same(folder, began, spec, loaded.fingerprint, data)
+    return HuggingFaceVictim(
+        loaded.model,
+        loaded.tokenizer,
+        loaded.labels,
+        fingerprint=loaded.fingerprint,
+        max_length=max_length,
+        device=device,
+    )
+
+
+def _same(
+    folder: RunFolder,
+    began: Mapping[str, Any],
+    spec: str,
+    fingerprint: str,
+    data: Mapping[str, Any] | None,
+) -> None:
+    if began["model"]["fingerprint"] != fingerprint:
+        raise PlanError(
+            f"The model at {spec} is not the one that the run {folder.id} began with: its weights "
+            "have changed. Start a new run without --resume."
+        )
+    if data is not None and began["data"]["splits"] != data["splits"]:
+        raise PlanError(
+            f"The data are not those that the run {folder.id} began with. Start a new run without "
+            "--resume."
+        )
