@@ -3,15 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Sized
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
+Floats = npt.NDArray[np.float32]
+
 Inputs = tuple[str, ...]
 """One input: the string of every field, in the order of `attacks.text.Text.fields`."""
 
-Floats = npt.NDArray[np.float32]
+
+@dataclass(frozen=True, slots=True)
+class Swaps:
+    """Word swaps in one text, of which a white-box victim is asked how much each would raise its loss.
+
+    Attributes:
+        strings: the field values as they stand.
+        label: number of the gold label.
+        spans: (field, start, end) of each word that could go, in characters.
+        replacements: for each span the strings that could take its place.
+    """
+
+    strings: Inputs
+    label: int
+    spans: tuple[tuple[int, int, int], ...]
+    replacements: tuple[tuple[str, ...], ...]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.replacements))
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Words that a model proposes, best first, with its score of each, shape (len(words),)."""
+
+    words: tuple[str, ...]
+    scores: Floats
+
+
+Question = Inputs | Swaps
+"""What the scheduler asks a model: hashable, so that equal questions are asked once."""
+
+Answer = Floats | Words
+"""What a model says to one question: a row of numbers, for most."""
 
 
 class Model(Protocol):
@@ -25,11 +61,11 @@ class Model(Protocol):
     def fingerprint(self) -> str:
         """SHA-256 of everything that decides the outputs: two models that share it share a cache."""
 
-    def encode(self, inputs: Sequence[Inputs]) -> Sequence[Sized]:
+    def encode(self, inputs: Sequence[Any]) -> Sequence[Sized]:
         """One encoding an input, in order."""
 
-    def run(self, batch: Sequence[Any]) -> Floats:
-        """Outputs of shape (len(batch), width), float32, rows in the order of the batch."""
+    def run(self, batch: Sequence[Any]) -> Sequence[Answer] | Floats:
+        """One answer an encoding, in the order of the batch; most models give rows of one width."""
 
 
 class Victim(Model, Protocol):
@@ -38,6 +74,24 @@ class Victim(Model, Protocol):
     A victim that knows only probabilities returns their logarithm.
     """
 
+    def run(self, batch: Sequence[Any]) -> Floats:
+        """Logits, shape (len(batch), len(labels)), float32."""
+
     @property
     def labels(self) -> tuple[str, ...]:
         """Label names; a label's number is its place here."""
+
+
+@runtime_checkable
+class WhiteBox(Protocol):
+    """A victim whose gradients and word vectors can be had."""
+
+    def first_order(self) -> Model:
+        """A model that answers `Swaps`: for every replacement, span by span, the first-order estimate
+        of how much it would raise the loss; shape (len(swaps),).
+        """
+
+    def nearest_words(self) -> Model:
+        """A model that answers a word, as `(word,)`, with the `Words` that the victim holds nearest
+        to it, scored by the cosine of their vectors; none for a word that is no single token.
+        """

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
-from attacks.models import Floats, Inputs
+from attacks.models import Floats, Question
 from attacks.text import Candidate
 
 if TYPE_CHECKING:
@@ -22,18 +22,24 @@ if TYPE_CHECKING:
 
 VICTIM = "victim"
 """Name of the model under attack in the scheduler's table of models."""
+FIRST_ORDER = "first_order"
+NEAREST_WORDS = "nearest_words"
+"""Names of its gradients and its word vectors in the same table (see `attacks.models.WhiteBox`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Have `model` run on `inputs`; the answer has one row an input, in order."""
+    """Have `model` run on `inputs`; it is resumed with one answer an input, in order.
+
+    Rows of numbers come as one array, shape (len(inputs), width); other answers in a list.
+    """
 
     model: str
-    inputs: tuple[Inputs, ...]
+    inputs: tuple[Question, ...]
 
 
 T = TypeVar("T")
-Steps = Generator[Ask, Floats, T]
+Steps = Generator[Ask, Any, T]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,29 @@ class Transformation(Protocol):
         self, current: Candidate, index: int, rng: np.random.Generator
     ) -> Sequence[str]:
         """Strings to try in the place of word `index`, in a stated order, without the word itself."""
+
+
+@runtime_checkable
+class ModelTransformation(Protocol):
+    """Ways to rewrite one word that need a model: batched by the scheduler."""
+
+    def propose(
+        self, current: Candidate, index: int, rng: np.random.Generator
+    ) -> Steps[Sequence[str]]:
+        """As `Transformation.replacements`, by asking."""
+
+
+def proposals(
+    part: Transformation | ModelTransformation,
+    current: Candidate,
+    index: int,
+    rng: np.random.Generator,
+) -> Steps[Sequence[str]]:
+    """What either kind of transformation proposes."""
+    if isinstance(part, ModelTransformation):
+        found: Sequence[str] = yield from part.propose(current, index, rng)
+        return found
+    return part.replacements(current, index, rng)
 
 
 class Protection(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from attacks.protocols import (
     Constraint,
     Goal,
     ModelConstraint,
+    ModelTransformation,
     Protection,
     Search,
     Transformation,
@@ -22,8 +24,7 @@ class Recipe:
 
     Attributes:
         name: as given on the command line.
-        family: what it edits, "character", "word", "sentence" or "token": attacks of one family
-            count as related when seen is told from unseen.
+        family: what it edits, "character", "word", "sentence" or "token".
         source: paper, venue, year.
         constraints: in the order from cheap to dear; those that need a model come last.
         needs: names of constraint models that the scheduler must have beside the victim.
@@ -34,7 +35,7 @@ class Recipe:
     family: str
     source: str
     goal: Goal
-    transformation: Transformation
+    transformation: Transformation | ModelTransformation
     search: Search
     protections: tuple[Protection, ...] = ()
     constraints: tuple[Constraint | ModelConstraint, ...] = ()
@@ -51,6 +52,23 @@ class Recipe:
             "constraints": self.constraints,
         }
         return {key: _plain(value) for key, value in parts.items()}
+
+
+def edits(parameters: Mapping[str, Any]) -> frozenset[str]:
+    """The kinds of edit that a recipe makes, from its parameters: every elementary transformation.
+
+    Two attacks that share one can propose the same texts, whatever their searches and constraints.
+    """
+
+    def kinds(value: Any) -> Iterator[str]:
+        if isinstance(value, Mapping):
+            inner = [kind for item in value.values() for kind in kinds(item)]
+            yield from inner or ([value["kind"]] if "kind" in value else [])
+        elif isinstance(value, list):
+            for item in value:
+                yield from kinds(item)
+
+    return frozenset(kinds(parameters["transformation"]))
 
 
 def _plain(value: Any) -> Any:

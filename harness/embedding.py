@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from attacks.victims.embedding import called_embedding
 from harness.errors import HarnessError
 
 _SLOT = "_withstand_delta"
@@ -35,7 +36,7 @@ class EmbeddingTap:
     """
 
     def __init__(self, model: Any) -> None:
-        module = _called_embedding(model)
+        module = called_embedding(model)
         # An adapter (LoRA on the embedding) wraps the table and does not forward its width.
         table: Any = getattr(module, "base_layer", module)
         self.dimension = int(table.embedding_dim)
@@ -82,17 +83,6 @@ class EmbeddingTap:
                 "do not support this architecture; use the objective 'plain'."
             )
         return output + delta.to(output.dtype)
-
-
-def _called_embedding(model: Any) -> nn.Module:
-    """The word embedding that a forward pass really goes through."""
-    base = model
-    if getattr(getattr(model, "config", None), "is_encoder_decoder", False):
-        # In transformers 4 the classification heads have no such method, the model inside has.
-        owner = model if hasattr(model, "get_encoder") else model.base_model
-        base = owner.get_encoder()
-    found: nn.Module = base.get_input_embeddings()
-    return found
 
 
 def unit(gradient: Tensor) -> Tensor:

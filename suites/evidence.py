@@ -21,6 +21,7 @@ from attacks.engine.scheduler import EngineConfig
 from attacks.models import Floats, Model, Victim
 from attacks.outcomes import Example
 from attacks.recipe import Recipe
+from attacks.victims import equipped
 from harness.calibration import fit_temperature
 from harness.prediction import predict
 from reports.errors import ReportError
@@ -162,7 +163,7 @@ class Collector:
         with self.stage(campaign.check):
             outcomes, _ = run_campaign(
                 campaign,
-                {**self.models, "victim": self.target.victim},
+                equipped(self.target.victim, self.models, [recipe]),
                 record=self.folder.append,
                 progress=self.progress,
                 done=known,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from attacks.goals import predicted
-from attacks.models import Floats, Inputs
+from attacks.models import Floats, Inputs, Swaps
 from attacks.outcomes import Example
-from attacks.protocols import VICTIM, Ask, Constraint, Scored, Steps
+from attacks.protocols import FIRST_ORDER, VICTIM, Ask, Constraint, Scored, Steps, proposals
 from attacks.recipe import Recipe
 from attacks.text import Candidate
+
+GAIN_DECIMALS = 4
+"""First-order estimates are compared after rounding to so many decimals of the largest."""
 
 
 class BudgetSpent(Exception):  # noqa: N818 - a signal inside the engine, not an error
@@ -61,11 +64,10 @@ class Attempt:
 
     def propose(self, current: Candidate, index: int) -> Steps[list[Candidate]]:
         """Rewrites of word `index` of `current` that pass every constraint, in proposal order."""
-        proposals: dict[Candidate, None] = {}
-        for replacement in self.recipe.transformation.replacements(current, index, self.rng):
-            proposals.setdefault(current.replace(index, replacement))
-        proposals.pop(current, None)
-        kept = list(proposals)
+        replacements = yield from proposals(self.recipe.transformation, current, index, self.rng)
+        rewrites = dict.fromkeys(current.replace(index, string) for string in replacements)
+        rewrites.pop(current, None)
+        kept = list(rewrites)
         for constraint in self.recipe.constraints:
             if not kept:
                 break
@@ -91,7 +93,7 @@ class Attempt:
         results: list[Scored] = []
         if affordable:
             self.queries += len(affordable)
-            logits = yield Ask(VICTIM, tuple(c.strings for c in affordable))
+            logits: Floats = yield Ask(VICTIM, tuple(c.strings for c in affordable))
             probabilities = softmax(logits, self._temperature)
             results = [self._judge(c, p) for c, p in zip(affordable, probabilities, strict=True)]
         if not probing:
@@ -102,6 +104,35 @@ class Attempt:
         ):
             raise BudgetSpent
         return results
+
+    def first_order(
+        self, options: Mapping[int, Sequence[Candidate]]
+    ) -> Steps[dict[int, list[float]]]:
+        """How much each rewrite of a word of the original would raise the loss, by one gradient.
+
+        Args:
+            options: by word index the rewrites of that word alone.
+
+        Returns:
+            By word index an estimate a rewrite, in order, relative to the largest of the text and
+            rounded (float noise decides nothing). A gradient is no query and costs nothing of the
+            budget.
+        """
+        words = self.example.text.words
+        places = {index: words[index] for index in options}
+        swaps = Swaps(
+            strings=self.original.strings,
+            label=self.example.label,
+            spans=tuple((w.field, w.start, w.end) for w in places.values()),
+            replacements=tuple(
+                tuple(candidate.word(index) for candidate in options[index]) for index in places
+            ),
+        )
+        rows: Floats = yield Ask(FIRST_ORDER, (swaps,))
+        row = rows[0]
+        largest = float(np.abs(row).max(initial=0.0)) or 1.0
+        gains = iter((row.astype(np.float64) / largest).round(GAIN_DECIMALS).tolist())
+        return {index: [next(gains) for _ in options[index]] for index in places}
 
     def _affordable(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         kept: list[Candidate] = []

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from attacks.models import Floats, Inputs
+from attacks.models import Answer, Question
 
-Key = tuple[str, Inputs]
-"""(model fingerprint, input)."""
+Key = tuple[str, Question]
+"""(model fingerprint, question)."""
 
 
 class Cache:
@@ -19,17 +19,17 @@ class Cache:
 
     def __init__(self, rows: int = 1_000_000) -> None:
         self._limit = rows
-        self._rows: OrderedDict[Key, Floats] = OrderedDict()
+        self._rows: OrderedDict[Key, Answer] = OrderedDict()
 
-    def get(self, key: Key) -> Floats | None:
-        """The row of `key`, shape (width,), or None."""
+    def get(self, key: Key) -> Answer | None:
+        """The answer to `key`, or None."""
         row = self._rows.get(key)
         if row is not None:
             self._rows.move_to_end(key)
         return row
 
-    def put(self, key: Key, row: Floats) -> None:
-        """Remember a row, shape (width,)."""
+    def put(self, key: Key, row: Answer) -> None:
+        """Remember an answer."""
         self._rows[key] = row
         if len(self._rows) > self._limit:
             self._rows.popitem(last=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sized
 from dataclasses import dataclass, field
 
-from attacks.models import Inputs, Model
+from attacks.models import Model, Question
 
 BUCKET = 8
 """Tokens by which bucket lengths grow; encodings are padded to their bucket's length.
@@ -30,14 +30,14 @@ class Queue:
     model: Model
     rows: int
     tokens: int
-    _buckets: dict[int, dict[Inputs, Sized]] = field(default_factory=dict)
+    _buckets: dict[int, dict[Question, Sized]] = field(default_factory=dict)
 
-    def add(self, inputs: list[Inputs]) -> None:
+    def add(self, inputs: list[Question]) -> None:
         """Encode and enqueue inputs that are not waiting yet."""
         for item, encoding in zip(inputs, self.model.encode(inputs), strict=True):
             self.put_back([(item, encoding)])
 
-    def put_back(self, items: list[tuple[Inputs, Sized]]) -> None:
+    def put_back(self, items: list[tuple[Question, Sized]]) -> None:
         """Enqueue items that are encoded already."""
         for item, encoding in items:
             self._buckets.setdefault(padded_length(len(encoding)), {})[item] = encoding
@@ -51,7 +51,7 @@ class Queue:
             for length, waiting in self._buckets.items()
         )
 
-    def take(self) -> list[tuple[Inputs, Sized]]:
+    def take(self) -> list[tuple[Question, Sized]]:
         """Remove the next batch: the longest-waiting inputs of the fullest bucket."""
         best = self.fullest()
         if best is None:
@@ -63,7 +63,7 @@ class Queue:
             del self._buckets[length]
         return batch
 
-    def discard(self, item: Inputs) -> None:
+    def discard(self, item: Question) -> None:
         """Forget an input that nobody waits for any more."""
         for length, waiting in list(self._buckets.items()):
             waiting.pop(item, None)

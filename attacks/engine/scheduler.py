@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -19,9 +20,9 @@ from attacks.engine.attempt import Attempt, BudgetSpent
 from attacks.engine.cache import Cache
 from attacks.engine.queue import Queue
 from attacks.errors import AttackError
-from attacks.models import Floats, Inputs, Model
+from attacks.models import Answer, Model, Question, Words
 from attacks.outcomes import BatchHalved, Change, Event, Example, Finished, Outcome, Status, Tick
-from attacks.protocols import VICTIM, Ask, Steps
+from attacks.protocols import FIRST_ORDER, NEAREST_WORDS, VICTIM, Ask, Steps
 from attacks.recipe import Recipe
 
 
@@ -81,8 +82,8 @@ class _Flight:
     attempt: Attempt
     steps: Steps[Status]
     ask: Ask | None = None
-    answers: dict[Inputs, Floats] = field(default_factory=dict)
-    missing: set[Inputs] = field(default_factory=set)
+    answers: dict[Question, Answer] = field(default_factory=dict)
+    missing: set[Question] = field(default_factory=set)
 
 
 class _Engine:
@@ -93,7 +94,7 @@ class _Engine:
         }
         self._window = config.window
         self._cache = cache
-        self._waiters: dict[tuple[str, Inputs], list[_Flight]] = {}
+        self._waiters: dict[tuple[str, Question], list[_Flight]] = {}
         self._flying = 0
         self._asked = self._scored = 0
         self._seconds = dict.fromkeys(models, 0.0)
@@ -128,7 +129,7 @@ class _Engine:
         self._flying += 1
         yield from self._resume(_Flight(attempt, _attack(attempt)), None)
 
-    def _resume(self, flight: _Flight, answer: Floats | None) -> Iterator[Event]:
+    def _resume(self, flight: _Flight, answer: Any) -> Iterator[Event]:
         """Advance a search until it has to wait for a batch or ends."""
         try:
             while True:
@@ -151,7 +152,7 @@ class _Engine:
         queue = self._queues[ask.model]
         flight.ask = ask
         flight.answers = {}
-        fresh: list[Inputs] = []
+        fresh: list[Question] = []
         if ask.model == VICTIM:
             self._asked += len(ask.inputs)
         for item in dict.fromkeys(ask.inputs):
@@ -171,9 +172,12 @@ class _Engine:
                 self._waiters[(ask.model, item)] = [flight]
             flight.missing.update(fresh)
 
-    def _collect(self, flight: _Flight) -> Floats:
+    def _collect(self, flight: _Flight) -> Any:
+        """The answers in the form that `Ask` promises."""
         assert flight.ask is not None  # noqa: S101 - only called after _register
-        return np.stack([flight.answers[item] for item in flight.ask.inputs])
+        answers = [flight.answers[item] for item in flight.ask.inputs]
+        rows = [answer for answer in answers if not isinstance(answer, Words)]
+        return np.stack(rows) if len(rows) == len(answers) else answers
 
     def _land(self, flight: _Flight, status: Status, error: str | None = None) -> Finished:
         flight.steps.close()
@@ -209,7 +213,7 @@ class _Engine:
             yield from self._answer(queue, item, row)
 
     def _recover(
-        self, queue: Queue, batch: list[tuple[Inputs, Sized]], error: Exception
+        self, queue: Queue, batch: list[tuple[Question, Sized]], error: Exception
     ) -> Iterator[Event]:
         """Out of memory: smaller batches. Any other error: find the inputs it belongs to."""
         if len(batch) == 1:
@@ -234,9 +238,9 @@ class _Engine:
                     self._scored += 1
                 yield from self._answer(queue, item[0], row)
 
-    def _answer(self, queue: Queue, item: Inputs, row: Floats) -> Iterator[Event]:
+    def _answer(self, queue: Queue, item: Question, row: Answer) -> Iterator[Event]:
         """Hand a row to every search that waits for it."""
-        if not np.isfinite(row).all():
+        if not np.isfinite(row.scores if isinstance(row, Words) else row).all():
             text = f"The model '{queue.name}' returned NaN or infinity: {row}."
             yield from self._fail(queue.name, item, text)
             return
@@ -247,13 +251,13 @@ class _Engine:
             if not flight.missing:
                 yield from self._resume(flight, self._collect(flight))
 
-    def _fail(self, model: str, item: Inputs, error: str) -> Iterator[Event]:
+    def _fail(self, model: str, item: Question, error: str) -> Iterator[Event]:
         for flight in self._waiters.pop((model, item), []):
             flight.missing.discard(item)
             yield self._land(flight, Status.ERRORED, error)
 
     def _tick(self) -> Tick:
-        victim = self._seconds.get(VICTIM, 0.0)
+        victim = sum(self._seconds.get(n, 0.0) for n in (VICTIM, FIRST_ORDER, NEAREST_WORDS))
         return Tick(
             scored=self._scored,
             cached=self._asked - self._scored - self._waiting_for_victim(),

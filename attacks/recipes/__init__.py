@@ -13,13 +13,14 @@ from typing import Any, get_type_hints
 
 from attacks.errors import AttackError, unknown_name
 from attacks.recipe import Recipe
-from attacks.recipes import deepwordbug, pwws, textfooler
+from attacks.recipes import deepwordbug, gradient_step, pwws, textfooler
 
 Builder = Callable[..., Recipe]
 
 GROUP = "withstand.attacks"
 BUILTIN: dict[str, Builder] = {
     "deepwordbug": deepwordbug.build,
+    "gradient-step": gradient_step.build,
     "pwws": pwws.build,
     "textfooler": textfooler.build,
 }

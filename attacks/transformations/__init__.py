@@ -6,15 +6,18 @@ from attacks.transformations.characters import (
     SubstituteLetter,
     SwapAdjacent,
 )
-from attacks.transformations.composite import Composite
+from attacks.transformations.composite import Composite, Sometimes
 from attacks.transformations.synonyms import EmbeddingNeighbours, WordNetSynonyms
+from attacks.transformations.victim_words import VictimNeighbours
 
 __all__ = [
     "Composite",
     "DeleteLetter",
     "EmbeddingNeighbours",
     "InsertLetter",
+    "Sometimes",
     "SubstituteLetter",
     "SwapAdjacent",
+    "VictimNeighbours",
     "WordNetSynonyms",
 ]

@@ -15,11 +15,12 @@ from attacks.constraints.edit_distance import levenshtein
 from attacks.constraints.similarity import SIMILARITY
 from attacks.engine.scheduler import Job, run
 from attacks.errors import AttackError
-from attacks.models import Floats, Inputs, Model
+from attacks.models import Floats, Inputs, Model, Swaps, Words
 from attacks.outcomes import Example, Finished, Outcome, Status
-from attacks.protocols import VICTIM
 from attacks.recipe import Recipe
 from attacks.text import Text
+from attacks.victims import equipped
+from attacks.victims.function import FunctionVictim
 
 REVIEWS = (
     "This was a wonderful film with a charming cast and it never felt boring to me at all today",
@@ -42,6 +43,46 @@ class Lexicon:
         counts = [sum(w in " ".join(item).lower() for w in self.words) for item in batch]
         return np.array([[0.0, 2.0 * n - 1.0] for n in counts], dtype=np.float32)
 
+    def first_order(self) -> Model:
+        return LexiconSwaps()
+
+    def nearest_words(self) -> Model:
+        return LexiconNeighbours()
+
+
+class LexiconSwaps:
+    """What a swap takes from the lexicon's count; ties go to the later first letter."""
+
+    fingerprint = "lexicon-swaps"
+
+    def encode(self, inputs: Sequence[Swaps]) -> list[Swaps]:
+        return list(inputs)
+
+    def run(self, batch: Sequence[Swaps]) -> list[Floats]:
+        rows = []
+        for item in batch:
+            gains = [
+                (item.strings[field][start:end].lower() in Lexicon.words)
+                - (word.lower() in Lexicon.words)
+                + ord(word[0]) / 1000
+                for (field, start, end), words in zip(item.spans, item.replacements, strict=True)
+                for word in words
+            ]
+            rows.append(np.array(gains, dtype=np.float32))
+        return rows
+
+
+class LexiconNeighbours:
+    """Two words that are near to every word."""
+
+    fingerprint = "lexicon-neighbours"
+
+    def encode(self, inputs: Sequence[Inputs]) -> list[Inputs]:
+        return list(inputs)
+
+    def run(self, batch: Sequence[Inputs]) -> list[Words]:
+        return [Words(("zany", "drab"), np.array([0.9, 0.8], dtype=np.float32)) for _ in batch]
+
 
 class Letters:
     """A sentence encoder that counts letters: one swapped word moves a long window little."""
@@ -59,9 +100,7 @@ class Letters:
 
 def attack(recipe: Recipe) -> list[Outcome]:
     examples = [Example(str(n), Text.of(text), label=1) for n, text in enumerate(REVIEWS)]
-    models: dict[str, Model] = {VICTIM: Lexicon()}
-    if recipe.needs:
-        models[SIMILARITY] = Letters()
+    models = equipped(Lexicon(), {SIMILARITY: Letters()}, [recipe])
     events = run([Job(example, recipe) for example in examples], models)
     return [event.outcome for event in events if isinstance(event, Finished)]
 
@@ -149,3 +188,31 @@ def test_other_distributions_add_attacks(monkeypatch: pytest.MonkeyPatch) -> Non
     assert recipes.load("pwws").name == "pwws", "a built-in name cannot be taken over"
     with pytest.raises(AttackError, match="cannot be loaded from no_such_module"):
         recipes.load("broken")
+
+
+def test_an_attack_by_gradients_is_refused_where_there_are_none() -> None:
+    victim = FunctionVictim(lambda texts: [[0.5, 0.5] for _ in texts], ("no", "yes"))
+    with pytest.raises(AttackError, match=r"'gradient-step' looks inside.*FunctionVictim"):
+        equipped(victim, {}, [recipes.load("gradient-step")])
+    assert set(equipped(victim, {}, [recipes.load("pwws")])) == {"victim"}
+
+
+def test_a_gradient_step_takes_each_words_best_rewrite_and_asks_once() -> None:
+    found = attack(recipes.load("gradient-step", characters=0.0, least=1.0))
+    for outcome in found:
+        assert outcome.queries == 2
+        changed = {change.before.lower() for change in outcome.changes}
+        assert changed >= {w for w in Lexicon.words if w in outcome.original[0].lower()}
+    assert all(o.status is Status.SUCCEEDED for o in found)
+
+
+@pytest.mark.parametrize(("least", "most"), [(0.2, 0.4), (0.0, 0.0)])
+def test_a_gradient_step_changes_a_drawn_share_of_the_words(least: float, most: float) -> None:
+    recipe = recipes.load("gradient-step", least=least, most=most)
+    for outcome in attack(recipe):
+        text = Text.of(outcome.original[0])
+        editable = [
+            i for i in text.editable if all(p.allows(text.candidate, i) for p in recipe.protections)
+        ]
+        assert len(outcome.changes) <= most * len(editable) + 1
+        assert bool(outcome.changes) == (most > 0)

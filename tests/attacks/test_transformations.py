@@ -12,26 +12,55 @@ from hypothesis import strategies as st
 
 from attacks.constraints.edit_distance import levenshtein
 from attacks.errors import AttackError
-from attacks.protocols import Transformation
+from attacks.models import Words
+from attacks.protocols import ModelTransformation, Transformation
+from attacks.protocols import proposals as proposals_of
 from attacks.text import Candidate, Text
 from attacks.transformations import (
     Composite,
     DeleteLetter,
     EmbeddingNeighbours,
     InsertLetter,
+    Sometimes,
     SubstituteLetter,
     SwapAdjacent,
+    VictimNeighbours,
     WordNetSynonyms,
 )
 from attacks.transformations.case import match_case
 
 CHARACTERS = (SwapAdjacent(), SubstituteLetter(), DeleteLetter(), InsertLetter())
-ALL = (*CHARACTERS, Composite(CHARACTERS), EmbeddingNeighbours(), WordNetSynonyms())
+ALL = (
+    *CHARACTERS,
+    Composite(CHARACTERS),
+    Sometimes(Composite(CHARACTERS), 0.5),
+    EmbeddingNeighbours(),
+    WordNetSynonyms(),
+)
 words = st.text(alphabet=st.characters(categories=["L", "Nd"]), min_size=1, max_size=12)
 
 
-def proposals(part: Transformation, text: str, index: int = 0, seed: int = 0) -> Sequence[str]:
-    return part.replacements(Text.of(text).candidate, index, np.random.default_rng(seed))
+def drain(
+    part: Transformation | ModelTransformation,
+    current: Candidate,
+    index: int,
+    rng: np.random.Generator,
+    answers: dict[str, Words] | None = None,
+) -> Sequence[str]:
+    """What a part proposes, its questions about words answered from a table."""
+    steps, answer = proposals_of(part, current, index, rng), None
+    while True:
+        try:
+            ask = steps.send(answer)
+        except StopIteration as end:
+            return tuple(end.value)
+        answer = [(answers or {})[word] for (word,) in ask.inputs]
+
+
+def proposals(
+    part: Transformation | ModelTransformation, text: str, index: int = 0, seed: int = 0
+) -> Sequence[str]:
+    return drain(part, Text.of(text).candidate, index, np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize("part", ALL, ids=lambda part: type(part).__name__)
@@ -42,11 +71,11 @@ def test_neither_the_word_itself_nor_anything_twice(
     text = Text.of(word)
     if not text.words:
         return
-    found = part.replacements(text.candidate, 0, np.random.default_rng(seed))
+    found = drain(part, text.candidate, 0, np.random.default_rng(seed))
     assert text.words[0].string not in found
     assert len(found) == len(set(found))
     assert all(found)
-    assert found == part.replacements(text.candidate, 0, np.random.default_rng(seed))
+    assert found == drain(part, text.candidate, 0, np.random.default_rng(seed))
 
 
 @given(word=words, seed=st.integers(0, 2**32))
@@ -74,7 +103,7 @@ def test_words_of_one_letter_or_one_letter_repeated_have_no_swap() -> None:
 def test_a_deleted_word_has_no_rewrites() -> None:
     deleted = Text.of("a fine film").candidate.replace(1, "")
     for part in ALL:
-        assert not part.replacements(deleted, 1, np.random.default_rng(0))
+        assert not drain(part, deleted, 1, np.random.default_rng(0))
 
 
 @dataclass(frozen=True)
@@ -152,3 +181,30 @@ def test_more_neighbours_than_the_table_holds_are_refused(most: int) -> None:
 )
 def test_capitals(replacement: str, model: str, expected: str) -> None:
     assert match_case(replacement, model) == expected
+
+
+def test_sometimes_proposes_in_its_share_of_the_times() -> None:
+    rng = np.random.default_rng(1)
+    part = Sometimes(InsertLetter(), 0.3)
+    asked = [bool(drain(part, Text.of("film").candidate, 0, rng)) for _ in range(2000)]
+    assert 0.26 < sum(asked) / len(asked) < 0.34
+    assert not drain(Sometimes(InsertLetter(), 0.0), Text.of("film").candidate, 0, rng)
+
+
+def test_the_victims_neighbours_are_cut_by_cosine_and_count_and_without_antonyms() -> None:
+    found = Words(
+        ("great", "bad", "good", "fine", "decent", "odd"),
+        np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.2], dtype=np.float32),
+    )
+    rng = np.random.default_rng(0)
+
+    def near(part: VictimNeighbours, word: str) -> Sequence[str]:
+        return drain(part, Text.of(word).candidate, 0, rng, {word: found})
+
+    assert near(VictimNeighbours(), "Good") == ("Great", "Fine", "Decent")
+    assert near(VictimNeighbours(most=2), "good") == ("great",)
+    assert near(VictimNeighbours(least=0.65), "plot") == ("great", "bad", "good")
+    both = Composite((VictimNeighbours(), WordNetSynonyms()))
+    mixed = drain(both, Text.of("movie").candidate, 0, rng, {"movie": found})
+    assert mixed[:2] == ("great", "bad")
+    assert "film" in mixed

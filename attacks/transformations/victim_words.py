@@ -1,0 +1,52 @@
+"""Words that the victim itself holds close."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from attacks.models import Words
+from attacks.protocols import NEAREST_WORDS, Ask, Steps
+from attacks.resources import wordnet
+from attacks.text import Candidate
+from attacks.transformations.case import match_case
+
+
+@dataclass(frozen=True)
+class VictimNeighbours:
+    """The words nearest to a word in the victim's own embedding table, nearest first.
+
+    Direct antonyms (WordNet's) are left out: they stand in the same places and mean the opposite.
+
+    Attributes:
+        most: how many at the most.
+        least: smallest cosine of the two vectors.
+    """
+
+    most: int = 12
+    least: float = 0.35
+
+    def propose(
+        self, current: Candidate, index: int, rng: np.random.Generator
+    ) -> Steps[Sequence[str]]:
+        """See `attacks.protocols.ModelTransformation.propose`."""
+        word = current.word(index)
+        answers: list[Words] = yield Ask(NEAREST_WORDS, ((word,),))
+        near = zip(answers[0].words, answers[0].scores.tolist(), strict=True)
+        kept = [other for other, cosine in near if cosine >= self.least][: self.most]
+        return tuple(
+            dict.fromkeys(
+                match_case(other, word)
+                for other in kept
+                if other.lower() != word.lower() and not _opposed(word.lower(), other.lower())
+            )
+        )
+
+
+def _opposed(a: str, b: str) -> bool:
+    return any(
+        b in wordnet.antonyms(a, letter) or a in wordnet.antonyms(b, letter)
+        for letter in wordnet.PARTS_OF_SPEECH
+    )

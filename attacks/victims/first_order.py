@@ -1,0 +1,190 @@
+"""The gradient of a transformers classifier, as the effect of word swaps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from attacks.errors import AttackError
+from attacks.models import Floats, Swaps
+from attacks.victims.embedding import called_embedding
+from attacks.victims.transformer import JOINT, Encoding, TransformersModel
+
+MOST_PIECES = 200_000
+"""Replacements whose token ids are remembered; then it begins anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class SwapsEncoding:
+    """A tokenized text with its swaps.
+
+    Attributes:
+        places: token positions of every span; none where the text was cut before it.
+        pieces: token ids of every replacement, span by span.
+    """
+
+    text: Encoding
+    label: int
+    places: tuple[tuple[int, ...], ...]
+    pieces: tuple[tuple[tuple[int, ...], ...], ...]
+
+    def __len__(self) -> int:
+        return len(self.text)
+
+
+class HuggingFaceFirstOrder(TransformersModel):
+    """What swapping words would do to a classifier's loss, to first order (Ebrahimi et al., ACL 2018).
+
+    A word's vector is the mean of its tokens'. The estimate for a swap is the projection of the
+    difference between the two words' vectors on the gradient at the word's place, as in the fast
+    gradient projection method of Wang et al. (AAAI 2021, arXiv:2008.03709), summed over its tokens.
+    One forward and one backward pass answer all swaps of a text.
+    """
+
+    def encode(self, inputs: Sequence[Swaps]) -> list[SwapsEncoding]:  # type: ignore[override]
+        """Raises AttackError where the tokenizer cannot say which characters a token stands for."""
+        if not getattr(self._tokenizer, "is_fast", False):
+            raise AttackError(
+                "An attack by gradients needs a fast tokenizer, which knows where its tokens "
+                "stand in the "
+                f"text; {type(self._tokenizer).__name__} is a slow one."
+            )
+        encoded = self.tokenize([item.strings for item in inputs], return_offsets_mapping=True)
+        self._learn_pieces(inputs)
+        return [
+            SwapsEncoding(
+                text,
+                item.label,
+                tuple(_places(item, span, encoded.sequence_ids(n), offsets) for span in item.spans),
+                tuple(
+                    tuple(self._pieces[_spaced(item, span, word)] for word in words)
+                    for span, words in zip(item.spans, item.replacements, strict=True)
+                ),
+            )
+            for n, (item, text, offsets) in enumerate(
+                zip(inputs, self.encodings(encoded), encoded["offset_mapping"], strict=True)
+            )
+        ]
+
+    def run(self, batch: Sequence[SwapsEncoding]) -> list[Floats]:
+        """A row an encoding: an estimate a replacement, span by span."""
+        module = called_embedding(self._model)
+        inputs = self.inputs([item.text for item in batch])
+        device = inputs["input_ids"].device
+        labels = torch.tensor([item.label for item in batch], device=device)
+        seen: list[torch.Tensor] = []
+
+        def tap(module: Any, arguments: Any, output: torch.Tensor) -> torch.Tensor:
+            seen.append(output.detach().requires_grad_())
+            return seen[-1]
+
+        with self.evaluating(gradients=True):
+            handle = module.register_forward_hook(tap)
+            try:
+                logits = self._model(**inputs).logits[: len(batch)].float()
+            finally:
+                handle.remove()
+            if len(seen) != 1 or seen[0].shape[:2] != inputs["input_ids"].shape:
+                raise AttackError(
+                    f"{type(self._model).__name__} does not go through its input embedding once "
+                    f"a pass, so "
+                    "it cannot be attacked by gradients. Use an attack that needs none."
+                )
+            loss = torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
+            (gradient,) = torch.autograd.grad(loss, seen[0])
+        shift = inputs["input_ids"].shape[1] if self._left else 0
+        return [
+            self._row(
+                item,
+                module,
+                gradient[n].float(),
+                seen[0][n].detach().float(),
+                shift - len(item) if self._left else 0,
+            )
+            for n, item in enumerate(batch)
+        ]
+
+    def _row(
+        self,
+        item: SwapsEncoding,
+        module: Any,
+        gradient: torch.Tensor,
+        vectors: torch.Tensor,
+        shift: int,
+    ) -> Floats:
+        """`gradient` and `vectors` have shape (tokens, width); padding at the left shifts the places."""
+        words = [pieces for span in item.pieces for pieces in span]
+        if not words:
+            return np.zeros(0, dtype=np.float32)
+        new = self._word_vectors(words, module, vectors)
+        old, slopes = [], []
+        for places, span in zip(item.places, item.pieces, strict=True):
+            at = [place + shift for place in places]
+            mean = vectors[at].mean(0) if at else torch.zeros_like(vectors[0])
+            old += [mean] * len(span)
+            slopes += [gradient[at].sum(0)] * len(span)
+        gains = ((new - torch.stack(old)) * torch.stack(slopes)).sum(1)
+        row: Floats = gains.cpu().numpy()
+        return row
+
+    @torch.no_grad()
+    def _word_vectors(
+        self, words: Sequence[tuple[int, ...]], module: Any, like: torch.Tensor
+    ) -> torch.Tensor:
+        """Mean token vector of every word, shape (words, width); zero for a word without tokens."""
+        flat = torch.tensor([token for word in words for token in word], device=like.device).long()
+        owner = torch.tensor([n for n, word in enumerate(words) for _ in word], device=like.device)
+        total = torch.zeros(len(words), like.shape[1], device=like.device)
+        if len(flat):
+            # forward, not a call: hooks on the module are for texts.
+            total.index_add_(0, owner.long(), module.forward(flat.unsqueeze(0))[0].float())
+        count = torch.tensor([max(1, len(word)) for word in words], device=like.device)
+        return total / count.unsqueeze(1)
+
+    def _learn_pieces(self, inputs: Sequence[Swaps]) -> None:
+        """Tokenize the replacements that were not met before, all at once."""
+        wanted = {
+            _spaced(item, span, word)
+            for item in inputs
+            for span, words in zip(item.spans, item.replacements, strict=True)
+            for word in words
+        }
+        if len(self._pieces) > MOST_PIECES:
+            self._pieces.clear()
+        new = sorted(wanted - self._pieces.keys())
+        if new:
+            ids = self._tokenizer(new, add_special_tokens=False)["input_ids"]
+            self._pieces.update(zip(new, map(tuple, ids), strict=True))
+
+    @cached_property
+    def _pieces(self) -> dict[str, tuple[int, ...]]:
+        return {}
+
+
+def _spaced(item: Swaps, span: tuple[int, int, int], word: str) -> str:
+    """A replacement with the space before it, if one is: some tokenizers write that into the token."""
+    field, start, _ = span
+    spaced = start > 0 and item.strings[field][start - 1].isspace()
+    return f" {word}" if spaced and word else word
+
+
+def _places(
+    item: Swaps,
+    span: tuple[int, int, int],
+    sequences: Sequence[int | None],
+    offsets: Sequence[tuple[int, int]],
+) -> tuple[int, ...]:
+    """Positions of the tokens that a span of characters touches."""
+    field, start, end = span
+    sequence = min(field, 1)
+    shift = sum(len(value) + len(JOINT) for value in item.strings[1:field])
+    return tuple(
+        place
+        for place, (owner, (first, last)) in enumerate(zip(sequences, offsets, strict=True))
+        if owner == sequence and first < end + shift and last > start + shift and last > first
+    )

@@ -1,0 +1,122 @@
+"""What all wrapped transformers models share: tokenizing, padding, evaluation mode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from attacks.engine.queue import padded_length
+from attacks.models import Inputs
+
+ROWS = 4
+"""Batches are filled up to a multiple of so many rows.
+
+Matrix kernels treat leftover rows by other code, whose sums differ in the last bit. With whole blocks
+and a padded length that depends on the text alone, a CPU gives a text the same bits in every batch.
+"""
+
+
+JOINT = " "
+"""What stands between the second field and those behind it, for tokenizers that take a pair at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """Token ids of one input, special tokens included; `kinds` where the model has token types."""
+
+    ids: tuple[int, ...]
+    kinds: tuple[int, ...] | None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class TransformersModel:
+    """Tokenizing and padding, the same for victims and encoders."""
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        fingerprint: str,
+        max_length: int,
+        device: str | torch.device | None = None,
+    ) -> None:
+        self._model = model if device is None else model.to(device)
+        self._tokenizer = tokenizer
+        self._max_length = max_length
+        self._fingerprint = fingerprint
+        self._pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
+        self._left = tokenizer.padding_side == "left"
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the weights, and the length at which texts are cut."""
+        return f"{self._fingerprint}:{self._max_length}"
+
+    def encode(self, inputs: Sequence[Inputs]) -> list[Encoding]:
+        """Token ids, cut to the maximal length. Lone surrogates are read as U+FFFD."""
+        return self.encodings(self.tokenize(inputs))
+
+    def tokenize(self, inputs: Sequence[Inputs], **options: bool) -> Any:
+        """The tokenizer's own answer."""
+        clean = [tuple(_readable(value) for value in item) for item in inputs]
+        columns: list[list[str]] = [list(column) for column in zip(*clean, strict=True)]
+        if len(columns) > 2:  # tokenizers take one text or a pair
+            columns = [columns[0], [JOINT.join(item[1:]) for item in clean]]
+        return self._tokenizer(*columns, truncation=True, max_length=self._max_length, **options)
+
+    @staticmethod
+    def encodings(encoded: Any) -> list[Encoding]:
+        """What is needed of the tokenizer's answer."""
+        ids = encoded["input_ids"]
+        kinds = encoded.get("token_type_ids")
+        return [
+            Encoding(tuple(row), tuple(kinds[n]) if kinds is not None else None)
+            for n, row in enumerate(ids)
+        ]
+
+    def inputs(self, batch: Sequence[Encoding]) -> dict[str, torch.Tensor]:
+        """Padded tensors of the batch and, to fill the last block of rows, repetitions of its end."""
+        batch = [*batch, *[batch[-1]] * (-len(batch) % ROWS)]
+        width = min(padded_length(max(len(item) for item in batch)), self._max_length)
+        device = next(self._model.parameters()).device
+        tensors = {
+            "input_ids": self._padded([item.ids for item in batch], width, self._pad),
+            "attention_mask": self._padded([(1,) * len(item) for item in batch], width, 0),
+        }
+        if batch[0].kinds is not None:
+            tensors["token_type_ids"] = self._padded([item.kinds or () for item in batch], width, 0)
+        return {name: tensor.to(device) for name, tensor in tensors.items()}
+
+    def _padded(self, rows: Sequence[tuple[int, ...]], width: int, value: int) -> torch.Tensor:
+        padded = [
+            [value] * (width - len(row)) + list(row)
+            if self._left
+            else list(row) + [value] * (width - len(row))
+            for row in rows
+        ]
+        return torch.tensor(padded, dtype=torch.long)
+
+    @contextmanager
+    def evaluating(self, gradients: bool = False) -> Iterator[None]:
+        """Dropout off; a model that is being trained is put back into training mode."""
+        training = self._model.training
+        if training:
+            self._model.eval()
+        try:
+            with torch.enable_grad() if gradients else torch.inference_mode():
+                yield
+        finally:
+            if training:
+                self._model.train()
+
+
+def _readable(value: str) -> str:
+    """The string with lone surrogates, which no tokenizer takes, shown as U+FFFD."""
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
