@@ -1,4 +1,4 @@
-"""Attack-generated training rows, made anew each epoch against the weights of that moment."""
+"""Attack-generated training rows, made against the weights of the moment, once or often an epoch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -18,8 +18,8 @@ from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig, Job, run
 from attacks.models import Model, Victim
 from attacks.outcomes import Example, Finished, Outcome, Status
-from attacks.protocols import VICTIM
 from attacks.recipe import Recipe
+from attacks.victims import equipped
 from harness.batches import Row, TrainingSet
 from harness.errors import HarnessError
 from harness.plan import Augment
@@ -66,7 +66,7 @@ class Battery:
     def run(self, title: str, jobs: Sequence[Job], victim: Victim) -> list[Outcome]:
         """Attack; the outcomes in the order of the jobs (example ids are unique among them)."""
         found: dict[str, Outcome] = {}
-        models = {**self.models, VICTIM: victim}
+        models = equipped(victim, self.models, (job.recipe for job in jobs))
         broken = 0
         with self.progress.task(title, len(jobs)) as task:
             for event in run(iter(jobs), models, self.config, self.cache):
@@ -89,15 +89,15 @@ def slots(config: Augment, count: int) -> int:
 
 
 class AttackRefresh(TrainerCallback):  # type: ignore[misc]
-    """Refills the places for adversarial rows before every epoch.
+    """Fills the places for adversarial rows, part by part of every epoch.
 
     An example that the model gets wrong already, whose attack errored, or whose attack failed while
     `keep_failures` is off, keeps its clean text in its place. What each place holds is written to
-    `folder/epoch-N.jsonl` with its SHA-256 beside it before the first step; a restart reads that file
-    instead of attacking again.
+    `folder/epoch-N-part-K.jsonl` with its SHA-256 beside it before the part begins; a restart reads that
+    file instead of attacking again.
 
     Args:
-        victim: makes a victim of the weights as they are at optimizer step N.
+        victim: makes a victim of the weights as they are at a moment, by its name.
         temperature: the latest one fitted on validation data: an overconfident model hides from a
             search that follows its probabilities.
         identity: digest of everything that decides the run; a file of another run is refused.
@@ -111,7 +111,7 @@ class AttackRefresh(TrainerCallback):  # type: ignore[misc]
         examples: Sequence[Example],
         recipes: Sequence[Recipe],
         battery: Battery,
-        victim: Callable[[int], Victim],
+        victim: Callable[[str], Victim],
         temperature: Callable[[], float],
         encode: Callable[[Sequence[tuple[str, ...]]], Sequence[Any]],
         folder: Path,
@@ -123,22 +123,36 @@ class AttackRefresh(TrainerCallback):  # type: ignore[misc]
         self._recipes, self._battery, self._victim = recipes, battery, victim
         self._temperature, self._encode, self._folder = temperature, encode, folder
         self._seed, self._identity, self._record = seed, identity, record
+        self._epoch = self._step = 0
+        self._device: Any = None
+        self._turns: dict[int, tuple[int, int]] = {}
+        data.on_part = self.fill
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Attack this epoch's share, or read what was found before a restart."""
-        epoch = state.global_step // (state.max_steps // int(args.num_train_epochs))
-        path = self._folder / f"epoch-{epoch}.jsonl"
+        """Draw whose turn it is; their places hold clean rows until their part begins."""
+        self._epoch = state.global_step // (state.max_steps // int(args.num_train_epochs))
+        self._step, self._device = state.global_step, args.device
+        turn = draw(self._config, len(self._examples), self._seed, self._epoch)
+        self._turns = {self._place(slot, n): (slot, n) for slot, n in enumerate(turn)}
+        clean = self._data.clean
+        self._data.overlay({place: clean[n] for place, (_, n) in self._turns.items()})
+
+    def fill(self, part: int, positions: Sequence[int]) -> None:
+        """Attack those whose places are among `positions`, or read what was found before a restart."""
+        turns = sorted(self._turns[place] for place in positions if place in self._turns)
+        path = self._folder / f"epoch-{self._epoch}-part-{part}.jsonl"
         started = perf_counter()
         found = read(path, self._identity)
         made_now = found is None
         if found is None:
-            found = self._make(epoch, state.global_step, args.device)
-            write(path, found, self._identity, epoch)
-        self._fill(found)
+            found = self._make(part, turns)
+            write(path, found, self._identity, self._epoch)
+        self._exchange(found)
         self._record(
             {
                 "event": "augmentation",
-                "epoch": epoch,
+                "epoch": self._epoch,
+                "part": part,
                 "rows": len(found),
                 "adversarial": sum(item.adversarial for item in found),
                 "statuses": dict(Counter(item.status for item in found if item.status)),
@@ -150,28 +164,39 @@ class AttackRefresh(TrainerCallback):  # type: ignore[misc]
             }
         )
 
-    def _make(self, epoch: int, step: int, device: Any) -> list[Attacked]:
-        turn = draw(self._config, len(self._examples), self._seed, epoch)
-        chosen = [self._examples[i] for i in turn]
-        if epoch < self._config.start_epoch:
+    def _place(self, slot: int, example: int) -> int:
+        """Where an attacked row goes: behind the clean ones, or into its own example's place."""
+        return len(self._data.clean) + slot if self._config.keep_clean else example
+
+    def _make(self, part: int, turns: Sequence[tuple[int, int]]) -> list[Attacked]:
+        if self._epoch < self._config.start_epoch:
             return [
-                Attacked(n, example.id, None, None, example.text.strings, False)
-                for n, example in enumerate(chosen)
+                Attacked(
+                    slot, self._examples[n].id, None, None, self._examples[n].text.strings, False
+                )
+                for slot, n in turns
             ]
         jobs = [
             Job(
-                example,
-                self._recipes[n % len(self._recipes)],
-                seed=derived(self._seed, "augment", epoch),
+                self._examples[n],
+                self._recipes[slot % len(self._recipes)],
+                seed=derived(self._seed, "augment", self._epoch),
                 temperature=self._temperature(),
                 query_budget=self._config.query_budget,
             )
-            for n, example in enumerate(chosen)
+            for slot, n in turns
         ]
-        title = f"attack training rows, epoch {epoch + 1}"
-        with untouched(device):
-            outcomes = self._battery.run(title, jobs, self._victim(step))
-        return [self._judge(n, outcome) for n, outcome in enumerate(outcomes)]
+        title = f"attack training rows, epoch {self._epoch + 1}"
+        if self._data.parts > 1:
+            title += f", part {part + 1} of {self._data.parts}"
+        # The first part meets the weights that the evaluation after the last epoch met, by their
+        # name too.
+        moment = f"{self._step}-{part}" if part else str(self._step)
+        with untouched(self._device):
+            outcomes = self._battery.run(title, jobs, self._victim(moment))
+        return [
+            self._judge(slot, outcome) for (slot, _), outcome in zip(turns, outcomes, strict=True)
+        ]
 
     def _judge(self, slot: int, outcome: Outcome) -> Attacked:
         kept = {Status.SUCCEEDED}
@@ -183,15 +208,14 @@ class AttackRefresh(TrainerCallback):  # type: ignore[misc]
             slot, outcome.example_id, outcome.attack, outcome.status.value, fields, adversarial
         )
 
-    def _fill(self, found: Sequence[Attacked]) -> None:
+    def _exchange(self, found: Sequence[Attacked]) -> None:
         positions = {example.id: n for n, example in enumerate(self._examples)}
-        encodings = self._encode([item.fields for item in found])
+        encodings = self._encode([item.fields for item in found]) if found else []
         rows: dict[int, Row] = {}
         for item, encoding in zip(found, encodings, strict=True):
-            position = positions[item.id]
-            place = len(self._data.clean) + item.slot if self._config.keep_clean else position
-            rows[place] = Row(encoding, self._examples[position].label)
-        self._data.overlay(rows)
+            n = positions[item.id]
+            rows[self._place(item.slot, n)] = replace(self._data.clean[n], encoding=encoding)
+        self._data.exchange(rows)
 
 
 def write(path: Path, found: Iterable[Attacked], identity: str, epoch: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from attacks.victims.huggingface import Encoding
+from attacks.victims.transformer import Encoding
 from harness.randomness import derived
 
 GROUP_BATCHES = 50
@@ -20,10 +20,11 @@ GROUP_BATCHES = 50
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One tokenized training example."""
+    """One tokenized training example; `target` are soft labels, one probability a class."""
 
     encoding: Encoding
     label: int
+    target: tuple[float, ...] | None = None
 
 
 class TrainingSet(Dataset[Row]):
@@ -35,17 +36,28 @@ class TrainingSet(Dataset[Row]):
     Args:
         clean: the tokenized training examples.
         slots: places behind them.
+        parts: pieces that an epoch is cut into.
+
+    Attributes:
+        on_part: called with the number of a part and its positions, before the first of its rows is read
+            (which is up to one optimizer step early: batches are fetched ahead).
     """
 
-    def __init__(self, clean: Sequence[Row], slots: int = 0) -> None:
+    def __init__(self, clean: Sequence[Row], slots: int = 0, parts: int = 1) -> None:
         self.clean = tuple(clean)
         self.slots = slots
+        self.parts = parts
         self.epoch = 0
+        self.on_part: Callable[[int, Sequence[int]], None] = lambda part, positions: None
         self._overlay: dict[int, Row] = {}
 
     def overlay(self, rows: dict[int, Row]) -> None:
         """Put `rows` at their positions and the clean rows everywhere else."""
         self._overlay = dict(rows)
+
+    def exchange(self, rows: dict[int, Row]) -> None:
+        """Put `rows` at their positions and leave the others as they are."""
+        self._overlay.update(rows)
 
     @property
     def lengths(self) -> list[int]:
@@ -68,7 +80,7 @@ class LengthGroups(Sampler[int]):
     batch may be incomplete.
 
     Args:
-        data: its `epoch` and `lengths` are read when an epoch starts.
+        data: its `epoch` and `lengths` are read when an epoch starts, its `on_part` called on the way.
     """
 
     def __init__(self, data: TrainingSet, batch_size: int, seed: int) -> None:
@@ -91,7 +103,15 @@ class LengthGroups(Sampler[int]):
         ]
         order = rng.permutation(len(batches))
         flat = [int(i) for place in order for i in batches[place]]
-        return iter([*flat, *(int(i) for i in rest)])
+        flat += [int(i) for i in rest]
+        # Parts end where batches do, so that no batch holds rows of two.
+        count = -(-len(flat) // self._batch)
+        ends = [
+            count * (part + 1) // self._data.parts * self._batch for part in range(self._data.parts)
+        ]
+        for part, (start, end) in enumerate(zip([0, *ends], ends, strict=False)):
+            self._data.on_part(part, flat[start:end])
+            yield from flat[start:end]
 
 
 def _by_length(rows: Any, lengths: Any, size: int) -> list[Any]:
@@ -119,7 +139,10 @@ class Collator:
         return cls(pad=0 if pad is None else int(pad), left=tokenizer.padding_side == "left")
 
     def __call__(self, rows: Sequence[Row]) -> dict[str, Tensor]:
-        """Ids, mask and token types (if any) of shape (batch, tokens); `labels` of shape (batch,)."""
+        """Ids, mask and token types (if any) of shape (batch, tokens); `labels` of shape (batch,).
+
+        With soft labels also `targets` of shape (batch, classes).
+        """
         encodings = [row.encoding for row in rows]
         width = max(len(encoding) for encoding in encodings)
         batch = {
@@ -129,6 +152,8 @@ class Collator:
         if encodings[0].kinds is not None:
             batch["token_type_ids"] = self._padded([e.kinds or () for e in encodings], width, 0)
         batch["labels"] = torch.tensor([row.label for row in rows], dtype=torch.long)
+        if rows[0].target is not None:
+            batch["targets"] = torch.tensor([row.target for row in rows])
         return batch
 
     def _padded(self, rows: Sequence[tuple[int, ...]], width: int, value: int) -> Tensor:

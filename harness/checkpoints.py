@@ -42,6 +42,11 @@ class WorkFolder:
         """Where attack-generated rows are kept."""
         return self.path / "attacks"
 
+    @property
+    def answers(self) -> Path:
+        """Where the starting model's answers are kept."""
+        return self.path / "answers.safetensors"
+
     def start(self, *, resume: bool) -> list[EpochRecord]:
         """Prepare the folder; the history of the epochs that need not be trained again.
 
@@ -51,6 +56,7 @@ class WorkFolder:
         if not resume or not self._history.exists():
             for folder in (self.checkpoints, self.attacks):
                 shutil.rmtree(folder, ignore_errors=not folder.exists())
+            self.answers.unlink(missing_ok=True)
             self.path.mkdir(parents=True, exist_ok=True)
             self.write_history([])
             return []

@@ -95,6 +95,8 @@ class Augment(_Section):
         keep_clean: train on the original beside its adversarial version.
         start_epoch: first epoch (counted from 0) whose data is attacked.
         keep_failures: train on the hardest candidate too where no attack succeeded.
+        refresh: times an epoch at which its share is attacked: the rows of each part of the epoch
+            against the weights of the moment at which the part begins.
     """
 
     attacks: tuple[str, ...] = Field(min_length=1)
@@ -103,6 +105,7 @@ class Augment(_Section):
     keep_clean: bool = True
     start_epoch: int = Field(default=0, ge=0)
     keep_failures: bool = True
+    refresh: int = Field(default=1, ge=1)
 
 
 class Selection(_Section):
@@ -114,6 +117,11 @@ class Selection(_Section):
         patience: epochs without improvement before training stops early (0: never).
         max_clean_drop: a checkpoint whose validation accuracy is more than this below the best
             validation accuracy of the run is not chosen for its robust accuracy.
+        blend: shares of the trained weights in mixtures with those that training started from; each
+            is measured as an epoch is, and so are the trained weights alone. Then epochs compete by
+            `metric` without regard to clean accuracy, and `max_clean_drop` is held, among the
+            mixtures, against the model that training started from. (WiSE-FT: Wortsman et al., CVPR
+            2022.)
     """
 
     metric: Literal["accuracy", "loss", "robust_accuracy"] = "accuracy"
@@ -122,6 +130,13 @@ class Selection(_Section):
     query_budget: int | None = Field(default=None, ge=1)
     patience: int = Field(default=0, ge=0)
     max_clean_drop: float = Field(default=0.02, ge=0.0, le=1.0)
+    blend: tuple[float, ...] = ()
+
+    @model_validator(mode="after")
+    def _shares_lie_between(self) -> Self:
+        if any(not 0 < share < 1 for share in self.blend):
+            raise ValueError("shares in blend lie between 0 and 1, both excluded")
+        return self
 
     @model_validator(mode="after")
     def _robust_needs_attacks(self) -> Self:
@@ -139,6 +154,9 @@ class Train(_Section):
         learning_rate, weight_decay: AdamW's.
         warmup: share of all steps over which the rate rises; then it falls along `schedule`.
         clip: gradient norm at which gradients are clipped.
+        soft_labels: share of each training target that is the starting model's own answer to the
+            unaltered text, the rest being the label; attacked rows have it too (robust
+            distillation: Goldblum et al., AAAI 2020, with the starting model as the teacher).
     """
 
     output: str
@@ -154,6 +172,14 @@ class Train(_Section):
     warmup: float = Field(default=0.06, ge=0.0, lt=1.0)
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     clip: float = Field(default=1.0, gt=0.0)
+    soft_labels: float = Field(default=0.0, ge=0.0, le=1.0)
+
+    @property
+    def needs_trained_start(self) -> str | None:
+        """The key that makes no sense where training starts from a head that was never trained."""
+        if self.soft_labels:
+            return "soft_labels"
+        return "selection.blend" if self.selection.blend else None
 
 
 class Audit(_Section):

@@ -35,7 +35,15 @@ def check_training(plan: Plan, stages: Sequence[Stage], runs: Path) -> None:
         wanted += [name for _, name in named]
         probe_writable(Path(section.output))
     probe_writable(runs)
-    check_model(plan.model.base, max_length=plan.model.max_length)
+    base = check_model(plan.model.base, max_length=plan.model.max_length)
+    for stage in stages:
+        section = section_of(plan, stage)
+        if section.needs_trained_start and section.start == "base" and not base.classifier:
+            raise PlanError(
+                f"{stage}.{section.needs_trained_start}: it needs a start that is a classifier already, "
+                f'and {plan.model.base} is an encoder without a head. Set {stage}.start = "plain", or '
+                "model.base to a fine-tuned classifier."
+            )
     data_of(plan)
     if any("similarity" in recipes.load(name).needs for name in wanted):
         check_model(plan.audit.similarity, classify=False)

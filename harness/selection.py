@@ -82,13 +82,19 @@ class EpochRecord:
         return cls(**{**data, "robustness": Robustness(**robustness) if robustness else None})
 
 
-def choose(history: Sequence[EpochRecord], selection: Selection) -> int:
+def choose(
+    history: Sequence[EpochRecord], selection: Selection, reference: float | None = None
+) -> int:
     """The place in `history` of the epoch to keep; the earliest among equals.
 
     For robust accuracy only epochs count whose validation accuracy is at most `max_clean_drop` below
-    the best of the run; the more accurate is taken among equally robust ones.
+    `reference`: the best of the run where none is given. The more accurate is taken among equally robust
+    ones, and where no epoch counts, the most accurate of all. Epochs of a run whose weights are blended
+    afterwards all count.
     """
-    best_accuracy = max(record.accuracy for record in history)
+    if reference is None:
+        best = max(record.accuracy for record in history)
+        reference = 0.0 if selection.blend else best
 
     def merit(record: EpochRecord) -> tuple[float, ...]:
         if selection.metric == "loss":
@@ -96,8 +102,9 @@ def choose(history: Sequence[EpochRecord], selection: Selection) -> int:
         if selection.metric == "accuracy" or record.robustness is None:
             return (record.accuracy,)
         # 1e-12: 0.82 - 0.80 is a little more than 0.02 in floating point.
-        eligible = record.accuracy >= best_accuracy - selection.max_clean_drop - 1e-12
-        return (float(eligible), record.robustness.accuracy, record.accuracy)
+        if record.accuracy >= reference - selection.max_clean_drop - 1e-12:
+            return (1.0, record.robustness.accuracy, record.accuracy)
+        return (0.0, record.accuracy, record.robustness.accuracy)
 
     return max(range(len(history)), key=lambda place: (merit(history[place]), -place))
 
@@ -137,7 +144,7 @@ class Evaluator:
     Args:
         validation: all validation examples.
         predict: logits of the examples under the current weights, shape (n, classes).
-        victim: makes a victim of the weights as they are at optimizer step N.
+        victim: makes a victim of the weights as they are at a moment, by its name.
         recipes: what the subset is attacked with; none: no robust accuracy.
     """
 
@@ -149,7 +156,7 @@ class Evaluator:
         recipes: Sequence[Recipe],
         battery: Battery,
         predict: Callable[[Sequence[Example]], Any],
-        victim: Callable[[int], Victim],
+        victim: Callable[[str], Victim],
         seed: int,
     ) -> None:
         self._selection, self._validation, self._recipes = selection, validation, recipes
@@ -158,8 +165,15 @@ class Evaluator:
         chosen = rng.permutation(len(validation))[: selection.examples]
         self._subset = [validation[int(i)] for i in sorted(chosen)]
 
-    def measure(self, epoch: int, step: int, train_loss: float | None) -> EpochRecord:
-        """One epoch's record.
+    def accuracy(self) -> float:
+        """Validation accuracy of the weights as they are."""
+        logits = np.asarray(self._predict(self._validation))
+        return float((logits.argmax(axis=1) == self._gold()).mean())
+
+    def measure(
+        self, epoch: int, step: int, train_loss: float | None, moment: str | None = None
+    ) -> EpochRecord:
+        """One epoch's record; `moment` names the weights where they are not those of `step`.
 
         Raises HarnessError where the model's logits are not finite.
         """
@@ -170,11 +184,12 @@ class Evaluator:
                 f"After epoch {epoch + 1} the model answers validation examples with NaN or infinity. "
                 "A lower learning_rate or more warmup helps."
             )
-        gold = np.array([example.label for example in self._validation])
+        gold = self._gold()
         fitted: Calibration = fit_temperature(logits, gold)
         # Where every prediction is right the optimum is no estimate; probabilities are used as they are.
         temperature = 1.0 if fitted.at_bound else round(fitted.temperature, 6)
-        robustness = self._attack(epoch, step, temperature) if self._recipes else None
+        victim = self._victim(moment or str(step))
+        robustness = self._attack(epoch, victim, temperature) if self._recipes else None
         return EpochRecord(
             epoch=epoch,
             step=step,
@@ -187,8 +202,10 @@ class Evaluator:
             seconds=round(perf_counter() - started, 3),
         )
 
-    def _attack(self, epoch: int, step: int, temperature: float) -> Robustness:
-        victim = self._victim(step)
+    def _gold(self) -> Any:
+        return np.array([example.label for example in self._validation])
+
+    def _attack(self, epoch: int, victim: Victim, temperature: float) -> Robustness:
         standing = list(self._subset)
         statuses: dict[str, dict[str, int]] = {}
         for recipe in self._recipes:

@@ -92,8 +92,10 @@ def train_run(
             "selected_on": "validation",
             "selected_by": section.selection.metric,
             "seen_attacks": seen_attacks(section),
+            "seen_edits": seen_edits(section),
             "data": {facts.name: facts.fingerprint for facts in prepared.report.splits},
-            "best_epoch": result.history[result.best].epoch,
+            "best_epoch": result.best_epoch,
+            "blending": result.blending.to_dict() if result.blending else None,
             "history": [epoch.to_dict() for epoch in result.history],
         }
         write_atomic(Path(section.output) / RECORD, to_json(record, indent=1) + "\n")
@@ -140,6 +142,15 @@ def seen_attacks(section: Train) -> list[str]:
     if section.selection.metric == "robust_accuracy":
         names += section.selection.attacks
     return list(dict.fromkeys(names))
+
+
+def seen_edits(section: Train) -> list[str]:
+    """The kinds of edit that those attacks make: another attack that makes one is no longer unseen."""
+    from attacks import recipes
+    from attacks.recipe import edits
+
+    found = [edits(recipes.load(name).parameters()) for name in seen_attacks(section)]
+    return sorted(frozenset().union(*found))
 
 
 def model_record(spec: str) -> Mapping[str, Any]:

@@ -151,9 +151,10 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
             tap=self.tap,
             propagate=lambda loss: self.accelerator.backward(loss * share),
             silent=functools.partial(self.accelerator.no_sync, model),
+            targets=inputs.get("targets"),
         )
 
 
 def _split(inputs: Mapping[str, Any]) -> tuple[dict[str, Tensor], Tensor]:
-    features = {name: value for name, value in inputs.items() if name != "labels"}
+    features = {name: value for name, value in inputs.items() if name not in ("labels", "targets")}
     return features, inputs["labels"]

@@ -20,11 +20,13 @@ from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
 from attacks.models import Model
 from attacks.outcomes import Example
+from attacks.victims import ABILITIES
 from attacks.victims.huggingface import HuggingFaceVictim
 from harness import objectives
 from harness.arguments import training_arguments
 from harness.augmentation import AttackRefresh, Battery, slots
 from harness.batches import Collator, Row, TrainingSet
+from harness.blending import Blending, blend, snapshot
 from harness.checkpoints import WorkFolder
 from harness.errors import HarnessError
 from harness.models import LoadedModel, save_classifier
@@ -32,6 +34,7 @@ from harness.plan import Train
 from harness.prediction import predict
 from harness.randomness import untouched
 from harness.selection import EpochRecord, Evaluator, choose, should_stop
+from harness.teacher import soft_targets
 from harness.trainer import RobustTrainer
 from reports.progress import Progress, Quiet
 from reports.storage import write_atomic
@@ -55,6 +58,7 @@ class TrainResult:
         stopped_early: whether patience ended it before the last epoch.
         rows: training rows an epoch, places for adversarial ones included.
         seconds: wall-clock of this call alone.
+        blending: how the weights of that epoch were mixed with those from the start, where they were.
     """
 
     history: tuple[EpochRecord, ...]
@@ -62,6 +66,7 @@ class TrainResult:
     stopped_early: bool
     rows: int
     seconds: float
+    blending: Blending | None = None
 
     @property
     def best_epoch(self) -> int:
@@ -74,6 +79,7 @@ class TrainResult:
             "best_epoch": self.best_epoch,
             "stopped_early": self.stopped_early,
             "rows": self.rows,
+            "blending": self.blending.to_dict() if self.blending else None,
             "epochs": [record.to_dict() for record in self.history],
         }
 
@@ -124,29 +130,38 @@ def train(
             "are not shared between several. Start it without torchrun or accelerate launch."
         )
     history = folder.start(resume=resume)
+    start = snapshot(model.model) if selection.blend else {}
 
-    def victim(step: int) -> HuggingFaceVictim:
+    def victim(moment: str) -> HuggingFaceVictim:
         return HuggingFaceVictim(
             model.model,
             model.tokenizer,
             model.labels,
-            fingerprint=f"{identity}:{step}",
+            fingerprint=f"{identity}:{moment}",
             max_length=max_length,
         )
 
-    encode = victim(0).encode
-    encodings = encode([example.text.strings for example in train])
-    rows = [Row(e, example.label) for e, example in zip(encodings, train, strict=True)]
-    extra = slots(augment, len(rows)) if augment and augment.keep_clean else 0
-    data = TrainingSet(rows, extra)
     display = progress or Quiet()
+    now = victim("now")
+
+    def answers(examples: Sequence[Example]) -> Any:
+        title = "ask the starting model" if examples is train else "validation"
+        return predict(now, examples, progress=display, title=title)
+
+    encodings = now.encode([example.text.strings for example in train])
+    targets: Sequence[tuple[float, ...] | None] = [None] * len(train)
+    if config.soft_labels:
+        targets = soft_targets(config.soft_labels, train, answers, folder.answers)
+    rows = [Row(e, x.label, t) for e, x, t in zip(encodings, train, targets, strict=True)]
+    extra = slots(augment, len(rows)) if augment and augment.keep_clean else 0
+    data = TrainingSet(rows, extra, augment.refresh if augment else 1)
     battery = Battery(models_for_attacks or {}, Cache(CACHE_ROWS), engine, display)
     evaluator = Evaluator(
         selection,
         validation=validation,
         recipes=judges,
         battery=battery,
-        predict=lambda examples: predict(victim(-1), examples),
+        predict=answers,
         victim=victim,
         seed=seed,
     )
@@ -161,7 +176,7 @@ def train(
             battery=battery,
             victim=victim,
             temperature=lambda: history[-1].temperature if history else 1.0,
-            encode=encode,
+            encode=now.encode,
             folder=folder.attacks,
             seed=seed,
             identity=identity,
@@ -177,12 +192,27 @@ def train(
         if done or best != len(history) - 1:
             _load_weights(model.model, folder.of(history[best]))
     model.model.eval()
+    blending = None
+    if selection.blend:
+        chosen = history[best]
+        blending = blend(
+            model.model,
+            start,
+            chosen,
+            selection,
+            accuracy=evaluator.accuracy,
+            measure=lambda share: evaluator.measure(
+                chosen.epoch, chosen.step, None, f"{chosen.step}*{share}"
+            ),
+        )
+        record({"event": "blending", **blending.to_dict()})
     result = TrainResult(
         history=tuple(history),
         best=best,
         stopped_early=len(history) < config.epochs,
         rows=len(data),
         seconds=perf_counter() - started,
+        blending=blending,
     )
     output = Path(config.output)
     save_classifier(model, output)
@@ -319,7 +349,7 @@ def _check(train: Sequence[Example], validation: Sequence[Example], labels: Sequ
 def _check_needs(chosen: Sequence[Any], models: Mapping[str, Model]) -> None:
     for recipe in chosen:
         for need in recipe.needs:
-            if need not in models:
+            if need not in models and need not in ABILITIES:
                 raise HarnessError(
                     f"The attack '{recipe.name}' needs a model for '{need}' in training too."
                 )

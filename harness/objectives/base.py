@@ -19,12 +19,15 @@ from harness.randomness import TorchState
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy, in float32 at least; logits (batch, classes), labels (batch,), a scalar.
+    """Mean cross-entropy, in float32 at least, a scalar.
 
-    Ours and not the model's: given labels, transformers heads guess the kind of problem from their type
-    and, in 5.x, multiply gradients by the accumulation steps.
+    Logits have shape (batch, classes); labels are class numbers of shape (batch,) or probabilities
+    of shape (batch, classes). Ours and not the model's: given labels, transformers heads guess the
+    kind of problem from their type and, in 5.x, multiply gradients by the accumulation steps.
     """
     precise = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    if labels.is_floating_point():
+        labels = labels.to(precise.dtype)
     return torch.nn.functional.cross_entropy(precise, labels)
 
 
@@ -39,6 +42,7 @@ class StepContext:
         tap: where perturbations enter.
         propagate: the engine's backward: accumulates the gradients of a scalar.
         silent: a context in which backward passes are not averaged over devices.
+        targets: soft labels, shape (batch, classes), where there are any.
     """
 
     model: Callable[..., Any]
@@ -47,6 +51,7 @@ class StepContext:
     tap: EmbeddingTap
     propagate: Callable[[Tensor], None]
     silent: Callable[[], AbstractContextManager[Any]] = nullcontext
+    targets: Tensor | None = None
     _dropout: TorchState | None = field(default=None, init=False)
 
     @property
@@ -75,8 +80,8 @@ class StepContext:
         return logits
 
     def loss(self, logits: Tensor) -> Tensor:
-        """Mean cross-entropy against the labels, a scalar."""
-        return cross_entropy(logits, self.labels)
+        """Mean cross-entropy against the soft labels, where there are any, or the labels; a scalar."""
+        return cross_entropy(logits, self.labels if self.targets is None else self.targets)
 
     def grad(self, loss: Tensor, delta: Tensor) -> Tensor:
         """d loss / d delta, of delta's shape and type; the weights' gradients stay as they are."""

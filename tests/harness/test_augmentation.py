@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,7 @@ from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
 from attacks.victims.huggingface import HuggingFaceVictim
 from harness.augmentation import AttackRefresh, Battery, draw, read, slots
-from harness.batches import Row, TrainingSet
+from harness.batches import LengthGroups, Row, TrainingSet
 from harness.errors import HarnessError
 from harness.plan import Augment
 from reports.progress import Quiet
@@ -23,6 +24,7 @@ from tests.harness import tiny
 
 EXAMPLES = tiny.examples(30)
 NAMES = ("deepwordbug", "pwws")
+EXAMPLE_PLACES = {example.id: place for place, example in enumerate(EXAMPLES)}
 
 
 class Setup:
@@ -39,10 +41,11 @@ class Setup:
         encodings = self.victim.encode([e.text.strings for e in EXAMPLES])
         rows = [Row(e, x.label) for e, x in zip(encodings, EXAMPLES, strict=True)]
         extra = slots(self.config, len(rows)) if self.config.keep_clean else 0
-        self.data = TrainingSet(rows, extra)
+        self.data = TrainingSet(rows, extra, self.config.refresh)
         self.folder = folder
         self.events: list[dict[str, Any]] = []
         self.asked = 0
+        self.moments: list[str] = []
         self.refresh = AttackRefresh(
             self.config,
             data=self.data,
@@ -58,14 +61,17 @@ class Setup:
             record=self.events.append,
         )
 
-    def _victim(self, step: int) -> HuggingFaceVictim:
+    def _victim(self, moment: str) -> HuggingFaceVictim:
         self.asked += 1
+        self.moments.append(moment)
         return self.victim
 
     def begin(self, epoch: int) -> None:
         state = SimpleNamespace(global_step=epoch * 10, max_steps=30)
         args = SimpleNamespace(num_train_epochs=3.0, device=torch.device("cpu"))
         self.refresh.on_epoch_begin(args, state, None)
+        self.data.epoch = epoch
+        self.order = list(LengthGroups(self.data, 4, seed=3))
 
     def rows(self) -> list[tuple[tuple[int, ...], int]]:
         return [(self.data[i].encoding.ids, self.data[i].label) for i in range(len(self.data))]
@@ -75,7 +81,7 @@ def test_every_row_keeps_its_clean_text_and_adversarial_ones_stand_beside(tmp_pa
     setup = Setup(tmp_path)
     assert len(setup.data) == 45
     setup.begin(0)
-    found = read(tmp_path / "epoch-0.jsonl", "one")
+    found = read(tmp_path / "epoch-0-part-0.jsonl", "one")
     assert found is not None
     assert [item.attack for item in found] == [NAMES[n % 2] for n in range(15)]
     rows = setup.rows()
@@ -117,7 +123,7 @@ def test_failures_stay_clean_where_they_are_not_wanted(tmp_path: Path) -> None:
             tmp_path / str(keep), keep_failures=keep, share=1.0, query_budget=15, attacks=("pwws",)
         )
         setup.begin(0)
-        found[keep] = read(tmp_path / str(keep) / "epoch-0.jsonl", "one") or []
+        found[keep] = read(tmp_path / str(keep) / "epoch-0-part-0.jsonl", "one") or []
     assert all(item.adversarial == (item.status == "succeeded") for item in found[False])
     assert [item.status for item in found[False]] == [item.status for item in found[True]]
     hardest = [item for item in found[True] if item.status in ("failed", "out_of_budget")]
@@ -135,6 +141,45 @@ def test_epochs_before_the_first_attack_repeat_clean_rows(tmp_path: Path) -> Non
     setup.begin(1)
     assert setup.asked == 1
     assert setup.events[1]["adversarial"] > 0
+
+
+@pytest.mark.parametrize("keep_clean", [True, False])
+def test_each_part_of_an_epoch_is_attacked_when_it_begins(tmp_path: Path, keep_clean: bool) -> None:
+    whole = Setup(tmp_path / "whole", keep_clean=keep_clean)
+    whole.begin(1)
+    parts = Setup(tmp_path / "parts", keep_clean=keep_clean, refresh=3)
+    parts.begin(1)
+    assert parts.moments == ["10", "10-1", "10-2"]
+    assert [event["part"] for event in parts.events] == [0, 1, 2]
+    # The weights stand still here, so the parts together must give what the whole gives.
+    assert parts.rows() == whole.rows()
+    assert parts.order == whole.order
+    assert sum(event["rows"] for event in parts.events) == whole.events[0]["rows"] == 15
+    size = len(parts.data) / 3
+    for number in range(3):
+        found = read(tmp_path / "parts" / f"epoch-1-part-{number}.jsonl", "one") or []
+        assert len(found) < 15
+        start, end = round(number * size), round((number + 1) * size)
+        piece = set(parts.order[max(0, start - 4) : end + 4])  # parts end where batches do
+        places = {30 + i.slot if keep_clean else EXAMPLE_PLACES[i.id] for i in found}
+        assert places <= piece
+
+
+def test_no_row_is_read_before_its_part_began(tmp_path: Path) -> None:
+    setup = Setup(tmp_path, keep_clean=False, refresh=3, share=1.0)
+    args = SimpleNamespace(num_train_epochs=3.0, device=torch.device("cpu"))
+    setup.refresh.on_epoch_begin(args, SimpleNamespace(global_step=0, max_steps=30), None)
+    filled: list[int] = []
+    attack = setup.refresh.fill
+
+    def noted(part: int, positions: Sequence[int]) -> None:
+        attack(part, positions)
+        filled.extend(positions)
+
+    setup.data.on_part = noted
+    for position in LengthGroups(setup.data, 4, seed=3):
+        assert position in filled
+    assert sorted(filled) == list(range(30))
 
 
 def test_draws_differ_between_epochs_and_never_repeat_within_one() -> None:
@@ -170,7 +215,7 @@ def test_altered_and_foreign_files_are_refused(tmp_path: Path) -> None:
     Setup(tmp_path).begin(0)
     with pytest.raises(HarnessError, match="another training"):
         Setup(tmp_path, identity="two").begin(0)
-    path = tmp_path / "epoch-0.jsonl"
+    path = tmp_path / "epoch-0-part-0.jsonl"
     lines = path.read_text().splitlines()
     lines[1] = json.dumps({**json.loads(lines[1]), "fields": ["a good film"]})
     path.write_text("\n".join(lines) + "\n")
@@ -182,5 +227,5 @@ def test_odd_text_survives_the_file(tmp_path: Path) -> None:
     from harness.augmentation import Attacked, write
 
     odd = Attacked(0, "a", "pwws", "failed", ("bad \ud800 \u2028 \x00 שלום 😀",), True)
-    write(tmp_path / "epoch-0.jsonl", [odd], "one", 0)
-    assert read(tmp_path / "epoch-0.jsonl", "one") == [odd]
+    write(tmp_path / "epoch-0-part-0.jsonl", [odd], "one", 0)
+    assert read(tmp_path / "epoch-0-part-0.jsonl", "one") == [odd]

@@ -58,6 +58,18 @@ def test_a_later_epoch_can_make_an_earlier_one_ineligible() -> None:
     assert choose([*rows, *history((0, 0), (0, 0), (82, 20))[2:]], ROBUST) == 1
 
 
+def test_a_reference_takes_the_place_of_the_best_of_the_run() -> None:
+    rows = history((83, 10), (80, 40), (78, 60))
+    assert choose(rows, ROBUST, reference=0.82) == 1
+    assert choose(rows, ROBUST, reference=0.80) == 2
+    assert choose(rows, ROBUST, reference=0.90) == 0, "none is near enough: the most accurate"
+
+
+def test_epochs_that_are_blended_afterwards_compete_by_robustness_alone() -> None:
+    blended = ROBUST.model_copy(update={"blend": (0.5,)})
+    assert choose(history((83, 10), (70, 40), (60, 39)), blended) == 1
+
+
 def test_accuracy_and_loss() -> None:
     rows = [record(0, 80, loss=0.5), record(1, 82, loss=0.6), record(2, 82, loss=0.4)]
     assert choose(rows, Selection()) == 1
@@ -81,11 +93,14 @@ cells = st.tuples(st.integers(70, 80), st.integers(0, 5))
 def test_what_is_thrown_away_is_never_chosen_later(
     rows: list[tuple[int, int]], more: list[tuple[int, int]]
 ) -> None:
-    for metric, drop in itertools.product(("accuracy", "robust_accuracy"), (0.0, 0.03)):
+    for metric, drop, blend in itertools.product(
+        ("accuracy", "robust_accuracy"), (0.0, 0.03), ((), (0.5,))
+    ):
         selection = Selection(
             metric=metric,  # type: ignore[arg-type]
             attacks=("pwws",),
             max_clean_drop=drop,
+            blend=blend,
         )
         early, late = history(*rows), history(*rows, *more)
         chosen = choose(late, selection)
@@ -111,7 +126,7 @@ def evaluator(model: Any, names: tuple[str, ...], examples: int = 20) -> Evaluat
         recipes=[recipes.load(name) for name in names],
         battery=Battery({}, Cache(), EngineConfig(), Quiet()),
         predict=lambda rows: predict(victim, rows),
-        victim=lambda step: victim,
+        victim=lambda moment: victim,
         seed=2,
     )
 

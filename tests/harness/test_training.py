@@ -32,6 +32,15 @@ AUGMENTED = {
 }
 
 
+# Attacked in parts along gradients, taught by the starting model, mixed with it in the end.
+ONLINE = {
+    "augment": {"attacks": ["gradient-step"], "share": 0.6, "refresh": 3, "keep_clean": False},
+    "soft_labels": 0.5,
+    "selection": {**AUGMENTED["selection"], "blend": [0.5]},  # type: ignore[dict-item]
+    "epochs": 3,
+}
+
+
 def weights(model: Any) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in model.state_dict().items()}
 
@@ -83,8 +92,9 @@ def numbers(result: Any) -> list[dict[str, Any]]:
         {"epochs": 3},
         {"epochs": 3, "objective": {"name": "freelb"}, "accumulate": 2, "schedule": "cosine"},
         AUGMENTED,
+        ONLINE,
     ],
-    ids=["plain", "freelb", "augmented"],
+    ids=["plain", "freelb", "augmented", "online"],
 )
 def test_a_resumed_training_equals_a_straight_one_to_the_bit(
     changes: dict[str, Any], tmp_path: Path

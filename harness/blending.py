@@ -1,0 +1,101 @@
+"""Mixtures of the weights before and after a training, and the choice among them.
+
+Between a model and one that was fine-tuned from it lies a path of models that work (Wortsman et
+al., CVPR 2022, "WiSE-FT"). Along it a hardened model gives back robustness for clean accuracy, at a
+better rate than a shorter training does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from harness.plan import Selection
+from harness.selection import EpochRecord, choose
+
+State = Mapping[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Blend:
+    """One mixture: the share of the trained weights, and what validation data say of it."""
+
+    share: float
+    record: EpochRecord
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {"share": self.share, **self.record.to_dict()}
+
+
+@dataclass(frozen=True)
+class Blending:
+    """All mixtures that were measured, and which was taken.
+
+    Attributes:
+        start_accuracy: validation accuracy of the weights that training started from.
+        tried: in falling order of their share; the first are the trained weights alone.
+        best: place in `tried`.
+    """
+
+    start_accuracy: float
+    tried: tuple[Blend, ...]
+    best: int
+
+    @property
+    def share(self) -> float:
+        """Share of the trained weights that was taken."""
+        return self.tried[self.best].share
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "share": self.share,
+            "start_accuracy": self.start_accuracy,
+            "tried": [blend.to_dict() for blend in self.tried],
+        }
+
+
+def snapshot(model: Any) -> dict[str, torch.Tensor]:
+    """A copy of the weights, on the CPU."""
+    return {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+
+
+def mixed(start: State, end: State, share: float) -> dict[str, torch.Tensor]:
+    """`share` of `end` and the rest of `start`; what is no floating-point number is `end`'s."""
+    return {
+        name: torch.lerp(start[name], value, share) if value.is_floating_point() else value
+        for name, value in end.items()
+    }
+
+
+def blend(
+    model: Any,
+    start: State,
+    trained: EpochRecord,
+    selection: Selection,
+    *,
+    accuracy: Callable[[], float],
+    measure: Callable[[float], EpochRecord],
+) -> Blending:
+    """Measure every mixture and leave `model` with the weights of the best.
+
+    Args:
+        start: the weights that training started from; the model holds those that it ended with.
+        trained: what those were measured to be.
+        accuracy: validation accuracy of the weights that the model holds.
+        measure: the whole measurement of them; it is told the share.
+    """
+    end = snapshot(model)
+    model.load_state_dict(start)
+    reference = accuracy()
+    tried = [Blend(1.0, trained)]
+    for share in sorted(selection.blend, reverse=True):
+        model.load_state_dict(mixed(start, end, share))
+        tried.append(Blend(share, measure(share)))
+    best = choose([item.record for item in tried], selection, reference)
+    model.load_state_dict(mixed(start, end, tried[best].share))
+    return Blending(reference, tuple(tried), best)
