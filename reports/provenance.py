@@ -54,6 +54,8 @@ def _models(results: Mapping[str, Any]) -> list[Fact]:
             lines.append(f"calibrated at temperature {model['temperature']:.3f}")
         if model.get("seen_attacks"):
             lines.append(f"trained on attacks: {', '.join(model['seen_attacks'])}")
+        if model.get("seen_edits"):
+            lines.append(f"trained on edits: {', '.join(model['seen_edits'])}")
         lines.append(f"fingerprint {model['fingerprint']}")
         lines += [f"{name}: {digest}" for name, digest in model.get("files", {}).items()]
         found.append(Fact(label, tuple(lines), code=True))

@@ -76,13 +76,17 @@ class Verdict(TypedDict):
 
 
 class ModelInfo(TypedDict):
-    """The model under test: its files by SHA-256 and what it was trained on."""
+    """The model under test: its files by SHA-256 and what it was trained on.
+
+    `seen_edits` are the kinds of edit that the seen attacks make.
+    """
 
     name: str
     fingerprint: str
     files: dict[str, str]
     temperature: float | None
     seen_attacks: list[str]
+    seen_edits: NotRequired[list[str]]
     parameters: int | None
 
 
@@ -114,7 +118,8 @@ class CleanInfo(TypedDict):
 class AttackResult(TypedDict):
     """One recipe against one model on one split.
 
-    `seen`: the model was trained on this attack. `calibrated`: the victim was temperature-scaled.
+    `seen`: the model was trained on this attack, or on one that makes edits of a kind with it.
+    `calibrated`: the victim was temperature-scaled.
     """
 
     name: str

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, cast
 
+from attacks.recipe import edits
 from harness.plan import Gate
 from reports import gaps, summaries
 from reports.folder import RunFolder
@@ -40,7 +41,6 @@ def audit_results(folder: RunFolder, kind: Kind = "audit") -> Results:
     subject = _last(events, "subject")
     results["model"] = cast("ModelInfo | None", subject.get("model"))
     results["data"] = cast("DataInfo | None", subject.get("data"))
-    seen = set(results["model"]["seen_attacks"] if results["model"] else ())
     temperature = _last(events, "temperature").get("value")
     if results["model"] is not None:
         results["model"]["temperature"] = temperature
@@ -52,6 +52,7 @@ def audit_results(folder: RunFolder, kind: Kind = "audit") -> Results:
             results["clean"][split] = cast("Any", summaries.summarize_clean(records).to_dict())
     costs = describe_costs(iter(events))
     campaigns = {e["check"]: e for e in events if e["event"] == "campaign"}
+    seen = _seen(subject.get("model") or {}, campaigns.values())
     outcomes = {check: folder.outcomes(check) for check in campaigns}
     results["attacks"] = [
         _attack(campaign, outcomes[check], costs.get(check, {}), seen)
@@ -66,6 +67,20 @@ def audit_results(folder: RunFolder, kind: Kind = "audit") -> Results:
     results["examples"] = summaries.worst_examples(test)
     results["limits"] = list(LIMITS)
     return results
+
+
+def _seen(model: Mapping[str, Any], campaigns: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Names of the attacks that the model was trained on, or that share a kind of edit with one.
+
+    A model that was trained on WordNet's synonyms has seen what PWWS proposes, by whatever search.
+    """
+    names = set(model.get("seen_attacks", ()))
+    known = set(model.get("seen_edits", ()))
+    return {
+        campaign["attack"]
+        for campaign in campaigns
+        if campaign["attack"] in names or known & edits(campaign["recipe"]["parameters"])
+    }
 
 
 def run_info(events: Sequence[Mapping[str, Any]]) -> RunInfo:

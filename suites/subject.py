@@ -41,6 +41,7 @@ def victim_on_record(
                 "files": dict(loaded.files),
                 "temperature": None,
                 "seen_attacks": list(record.get("seen_attacks", [])),
+                "seen_edits": list(record.get("seen_edits", [])),
                 "parameters": sum(p.numel() for p in loaded.model.parameters()),
                 "trained": record,
             },

@@ -100,7 +100,7 @@ def _differences(rows: Sequence[Mapping[str, Any]]) -> Any:
             if difference["low"] is not None:
                 shown += f" [{difference['low'] * 100:+.1f}, {difference['high'] * 100:+.1f}]"
         table.add_row(
-            Text(row["title"] + (" (trained on)" if row["seen"] else "")),
+            Text(row["title"] + (" (seen)" if row["seen"] else "")),
             _percent(row["before"]),
             _percent(row["after"]),
             shown,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from attacks import recipes
+from attacks.recipe import edits
 from reports.statistics import rate
-from suites.findings import estimates, problems
+from suites.findings import _seen, estimates, problems
 
 
 def audit(correct: int, errored: int = 0) -> dict[str, Any]:
@@ -50,3 +52,25 @@ def test_estimates_are_named_as_gates_name_them() -> None:
     assert found["clean_accuracy"].value == 0.7
     assert found["before.clean_accuracy"].value == 0.8
     assert found["before.robust_accuracy.pwws"].value == 0.6
+
+
+def campaigns(*names: str) -> list[dict[str, Any]]:
+    return [
+        {"attack": name, "recipe": {"parameters": recipes.load(name).parameters()}}
+        for name in names
+    ]
+
+
+def test_an_attack_whose_edits_were_trained_on_is_seen() -> None:
+    known = sorted(edits(recipes.load("gradient-step").parameters()))
+    assert {"WordNetSynonyms", "SwapAdjacent"} <= set(known)
+    assert not {"Composite", "Sometimes"} & set(known)
+    model = {"seen_attacks": ["gradient-step"], "seen_edits": known}
+    tried = campaigns("pwws", "deepwordbug", "textfooler", "gradient-step")
+    assert _seen(model, tried) == {"pwws", "deepwordbug", "gradient-step"}
+
+
+def test_a_model_of_unknown_training_has_seen_nothing() -> None:
+    assert _seen({}, campaigns("pwws", "textfooler")) == set()
+    # Models that earlier versions saved name their attacks alone.
+    assert _seen({"seen_attacks": ["pwws"]}, campaigns("pwws", "textfooler")) == {"pwws"}
