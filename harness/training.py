@@ -40,6 +40,8 @@ from reports.progress import Progress, Quiet
 from reports.storage import write_atomic
 
 CACHE_ROWS = 300_000
+# Attacks made for training ask little each: more of them in flight fill the batches.
+ENGINE = EngineConfig(window=256)
 """About 150 MB; rows of weights that have changed since fall out first."""
 
 HISTORY = "training_history.json"
@@ -97,7 +99,7 @@ def train(
     progress: Progress | None = None,
     resume: bool = False,
     models_for_attacks: Mapping[str, Model] | None = None,
-    engine: EngineConfig = EngineConfig(),
+    engine: EngineConfig = ENGINE,
 ) -> TrainResult:
     """Fine-tune `model` in place; it ends with the weights of the chosen epoch, in evaluation mode.
 
