@@ -15,9 +15,6 @@ from attacks.recipe import Recipe
 from reports.progress import Progress
 from reports.records import OutcomeRecord
 
-COST_INTERVAL = 25
-"""Outcomes between two notes of what has been spent, so that a killed run loses few seconds of count."""
-
 Record = Callable[..., None]
 """Takes an event name and plain values by keyword, and keeps them: `RunFolder.append`."""
 
@@ -108,8 +105,8 @@ def run_campaign(
     """Run what is not done yet.
 
     Args:
-        record: is told every outcome as it comes ("outcome"), what was spent ("cost") and halved
-            batches ("batch_halved").
+        record: is told every outcome after the batch that ended it ("outcome"), what was spent until
+            then just before ("cost"), and halved batches ("batch_halved").
         done: outcomes of this campaign that an earlier process recorded, by example id.
 
     Returns:
@@ -121,37 +118,62 @@ def run_campaign(
         Job(e, campaign.recipe, campaign.seed, campaign.temperature, campaign.query_budget)
         for e in left
     )
-    started = perf_counter()
-    spent = noted = Cost()
+    log = _Log(campaign.check, record)
     with progress.task(campaign.check, len(campaign.examples)) as task:
-        meter = _Meter(found.values(), started)
+        meter = _Meter(found.values(), log.started)
         task.update(len(found))
-        for event in run(jobs, models, config, cache):
-            if isinstance(event, Finished):
-                outcome = to_record(event.outcome, campaign)
-                found[outcome.example_id] = outcome
-                record("outcome", **outcome.to_dict())
-                meter.count(event.outcome)
-                if len(found) % COST_INTERVAL == 0:
-                    record("cost", check=campaign.check, **(spent - noted).to_dict())
-                    noted = spent
-            elif isinstance(event, Tick):
-                spent = Cost(
-                    event.scored,
-                    event.cached,
-                    perf_counter() - started,
-                    event.victim_seconds,
-                    event.constraint_seconds,
-                )
-                task.update(len(found), meter.note(spent))
-            elif isinstance(event, BatchHalved):
-                record("batch_halved", model=event.model, tokens=event.tokens)
-                progress.say(
-                    f"  out of memory: batches of '{event.model}' hold {event.tokens} tokens now"
-                )
-        task.update(len(found), meter.note(spent))
-    record("cost", check=campaign.check, **(spent - noted).to_dict())
-    return [found[example.id] for example in campaign.examples], spent
+        try:
+            for event in run(jobs, models, config, cache):
+                if isinstance(event, Finished):
+                    outcome = to_record(event.outcome, campaign)
+                    found[outcome.example_id] = outcome
+                    log.ended.append(outcome)
+                    meter.count(event.outcome)
+                elif isinstance(event, Tick):
+                    log.note(event)
+                    task.update(len(found), meter.note(log.spent))
+                elif isinstance(event, BatchHalved):
+                    record("batch_halved", model=event.model, tokens=event.tokens)
+                    progress.say(
+                        f"  out of memory: batches of '{event.model}' hold {event.tokens} tokens now"
+                    )
+        finally:
+            log.write()
+        task.update(len(found), meter.note(log.spent))
+    return [found[example.id] for example in campaign.examples], log.spent
+
+
+class _Log:
+    """Writes what was spent before the outcomes that it was spent on.
+
+    However a process ends, the records then never hold an outcome whose cost they lack.
+    """
+
+    def __init__(self, check: str, record: Record) -> None:
+        self.started = perf_counter()
+        self.spent = self._noted = Cost()
+        self.ended: list[OutcomeRecord] = []
+        self._check, self._record = check, record
+
+    def note(self, tick: Tick) -> None:
+        """Take the totals that the engine gives after each batch."""
+        self.spent = Cost(
+            tick.scored,
+            tick.cached,
+            perf_counter() - self.started,
+            tick.victim_seconds,
+            tick.constraint_seconds,
+        )
+        if self.ended:
+            self.write()
+
+    def write(self) -> None:
+        """Keep what has not been kept yet."""
+        if self.spent != self._noted:
+            self._record("cost", check=self._check, **(self.spent - self._noted).to_dict())
+            self._noted = self.spent
+        while self.ended:
+            self._record("outcome", **self.ended.pop(0).to_dict())
 
 
 class _Meter:

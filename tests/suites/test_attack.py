@@ -11,6 +11,7 @@ from harness.models import load_classifier, save_classifier
 from harness.splits import load_split
 from reports.folder import RunFolder
 from suites.cli import invoke
+from tests.suites.killed import kill
 
 DATA = "bundle:rotten-tomatoes:test"
 
@@ -112,6 +113,19 @@ def test_an_interrupted_attack_goes_on_without_losing_or_repeating_an_example(
     assert resumed == whole
     logged = [e["example_id"] for e in RunFolder.open(run).events() if e["event"] == "outcome"]
     assert len(logged) == len(set(logged)) == 6
+
+
+def test_a_killed_attack_goes_on_and_its_costs_cover_its_outcomes(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, whole = attack(model, tmp_path / "whole", capsys)
+    cut = tmp_path / "cut"
+    arguments = ["attack", str(model), "--data", DATA, "--recipe", "deepwordbug", "-n", "6", "-q"]
+    kill("outcome", 3, *arguments, "-o", str(cut))
+    summary, resumed = attack(model, cut, capsys, "--resume", "last")
+    assert resumed == whole
+    queries = summary["queries"]
+    assert queries["scored"] + queries["cached"] >= queries["raw"]  # type: ignore[index]
 
 
 def test_a_model_that_answers_nan_is_refused(
