@@ -1,0 +1,103 @@
+"""A user's project in small: a tiny classifier on disk, a CSV file, and plans that use both."""
+
+from __future__ import annotations
+
+import csv
+import random
+from collections.abc import Iterable
+from pathlib import Path
+
+from harness.models import save_classifier
+from tests.harness import tiny
+
+PLAN = """
+name = "small"
+seed = 3
+
+[model]
+base = "{base}"
+max_length = 32
+
+[data]
+source = "{source}"
+
+[train]
+output = "{folder}/models/plain"
+epochs = 2
+batch_size = 8
+learning_rate = 1e-2
+
+[harden]
+output = "{folder}/models/hardened"
+start = "plain"
+epochs = 2
+batch_size = 8
+learning_rate = 1e-2
+soft_labels = 0.5
+
+[harden.augment]
+attacks = ["deepwordbug"]
+share = 0.25
+refresh = 2
+keep_clean = false
+
+[harden.selection]
+metric = "robust_accuracy"
+attacks = ["deepwordbug"]
+examples = 6
+blend = [0.5]
+
+[audit]
+attacks = ["deepwordbug"]
+examples = 12
+train_examples = 6
+
+[[gates]]
+metric = "clean_accuracy"
+at_least = {at_least}
+evidence = "point"
+why = "A model that cannot read is of no use."
+"""
+
+
+def base(folder: Path) -> Path:
+    """The tiny classifier, untrained, with the labels "negative" and "positive"."""
+    path = folder / "base"
+    save_classifier(tiny.loaded(), path)
+    return path
+
+
+def rows(count: int = 400, seed: int = 0) -> list[tuple[str, str]]:
+    """Distinct texts and label names that the tiny model learns: good words or bad ones."""
+    chooser = random.Random(seed)
+    found: dict[str, str] = {}
+    while len(found) < count:
+        kind, label = ((tiny.GOOD, "positive"), (tiny.BAD, "negative"))[len(found) % 2]
+        words = [*chooser.choices(kind, k=4), *chooser.choices(tiny.PLAIN, k=6)]
+        chooser.shuffle(words)
+        found[" ".join(words)] = label
+    return list(found.items())
+
+
+def write_rows(path: Path, found: Iterable[tuple[str, str]]) -> Path:
+    """A CSV file with the columns `text` and `label`."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("text", "label"))
+        writer.writerows(found)
+    return path
+
+
+def write_plan(
+    folder: Path, base: Path, source: Path, *, at_least: float = 0.5, name: str = "plan.toml"
+) -> Path:
+    """A plan whose models go below `folder`."""
+    path = folder / name
+    path.write_text(PLAN.format(folder=folder, base=base, source=source, at_least=at_least))
+    return path
+
+
+def project(folder: Path) -> Path:
+    """All of it; returns the plan."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return write_plan(folder, base(folder), write_rows(folder / "data.csv", rows()))
