@@ -123,7 +123,8 @@ def test_a_changed_plan_is_refused_and_nothing_is_lost(
 ) -> None:
     plan = project.project(tmp_path)
     kill("outcome", 7, *command(plan, tmp_path))
-    run = next(path for path in (tmp_path / "runs").iterdir() if path.name.count("audit") == 0)
+    runs = map(RunFolder.open, (tmp_path / "runs").iterdir())
+    (run,) = (r.path for r in runs if r.started()["kind"] == "harden")
     before = {p: p.read_bytes() for p in (tmp_path / "runs").rglob("*") if p.is_file()}
     plan.write_text(plan.read_text().replace("examples = 12", "examples = 13"))
     assert invoke([*command(plan, tmp_path), "--resume", run.name]) == 2
