@@ -146,7 +146,7 @@ def run_campaign(
 class _Log:
     """Writes what was spent before the outcomes that it was spent on.
 
-    However a process ends, the records then never hold an outcome whose cost they lack.
+    The records of a process that was killed then hold no outcome whose cost they lack.
     """
 
     def __init__(self, check: str, record: Record) -> None:

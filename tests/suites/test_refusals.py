@@ -117,6 +117,8 @@ def test_odd_texts_are_trained_on_audited_and_all_accounted_for(tmp_path: Path) 
     ]
     test = [(text, "positive") for text in [*odd, ""]] + project.rows(20, seed=9)
     project.write_rows(tmp_path / "test.csv", test)
+    trained = [(f"{text} plot", "positive") for text in odd]
+    project.write_rows(tmp_path / "data.csv", [*trained, *project.rows()])
     project.write_rows(tmp_path / "validation.csv", project.rows(40, seed=8))
     source = f'source = "{tmp_path}/data.csv"'
     files = [f'{name} = "{tmp_path}/{name}.csv"' for name in ("validation", "test")]
@@ -130,12 +132,10 @@ def test_odd_texts_are_trained_on_audited_and_all_accounted_for(tmp_path: Path) 
     (attack,) = (
         a for a in audit.results()["attacks"] if a["split"] == "test" and not a["calibrated"]
     )
-    rows = audit.results()["clean"]["test"]
-    assert attack["counts"]["total"] == len(
-        [o for o in audit.outcomes() if o.check == "attack:deepwordbug@test"]
-    )
+    assert attack["counts"]["total"] == len(test)
     assert attack["counts"]["errored"] == 0
-    assert rows is not None
+    answered = {p.example_id for p in audit.predictions() if p.check == "clean@test"}
+    assert len(answered) == len(test)
 
 
 def _forbid_loading(monkeypatch: pytest.MonkeyPatch) -> None:
