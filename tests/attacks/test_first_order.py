@@ -71,6 +71,10 @@ def test_the_estimate_is_the_slope_of_the_loss(kind: str) -> None:
     model = tiny.classifier(kind, dropout=0.0).eval()
     item = swaps(TEXT, ("film", ("movie", "plot")), ("good", ("bad",)), ("warm", ("dull", "fine")))
     white = victim(model, kind).first_order()
+    if tiny.embeds_twice(kind):
+        with pytest.raises(AttackError, match="once a pass"):
+            white.run(white.encode([item]))
+        pytest.skip("refused with a clear message, as it must be")
     # Other texts in the batch change neither the padding nor the answer.
     others = [
         swaps("a film", ("film", ("plot",))),

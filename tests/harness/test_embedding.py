@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-import transformers
 
 from harness.embedding import EmbeddingTap, unit
 from harness.errors import HarnessError
@@ -12,8 +11,6 @@ from harness.objectives.base import StepContext
 from tests.harness import tiny
 
 ALL = [*tiny.HEADS, *tiny.ENCODER_DECODERS]
-SHARED_IN_4 = ("t5",)
-"""transformers 4 runs one embedding module in the encoder and in the decoder; that is refused."""
 TEXTS = ["a good film", "the plot is bad and it was a dull movie"]
 
 
@@ -28,7 +25,7 @@ def context(kind: str, model: object, tap: EmbeddingTap) -> StepContext:
 
 
 def _only_where_supported(kind: str) -> None:
-    if kind in SHARED_IN_4 and int(transformers.__version__.split(".")[0]) < 5:
+    if tiny.embeds_twice(kind):
         model = tiny.classifier(kind).eval()
         ctx = context(kind, model, EmbeddingTap(model))
         with pytest.raises(HarnessError, match="2 times"):

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+import transformers
 
 from attacks.outcomes import Example
 from attacks.text import Text
@@ -165,6 +166,12 @@ HEADS: dict[str, Callable[[], Any]] = {
 }
 ENCODER_DECODERS: dict[str, Callable[[], Any]] = {"t5": _t5, "bart": _bart}
 
+
+def embeds_twice(kind: str) -> bool:
+    """transformers 4 runs one embedding module of T5 in the encoder and in the decoder."""
+    return kind == "t5" and int(transformers.__version__.split(".")[0]) < 5
+
+
 DROPOUTS = (
     "hidden_dropout_prob",
     "attention_probs_dropout_prob",
@@ -190,7 +197,7 @@ def classifier(kind: str = "bert", *, dropout: float | None = None, seed: int = 
             if hasattr(config, name):
                 setattr(config, name, dropout)
     # The usual 0.02 leaves gradients of models this small too near to nothing to compare.
-    config.initializer_range = 0.3
+    config.initializer_range = config.init_std = 0.3
     torch.manual_seed(seed)
     return AutoModelForSequenceClassification.from_config(config, attn_implementation="eager")
 
