@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from harness.plan import Selection
-from harness.selection import EpochRecord, choose
+from harness.selection import EpochRecord, choose, floor
 
 State = Mapping[str, torch.Tensor]
 
@@ -79,7 +79,7 @@ def blend(
     selection: Selection,
     *,
     accuracy: Callable[[], float],
-    measure: Callable[[float], EpochRecord],
+    measure: Callable[[float, float], EpochRecord],
 ) -> Blending:
     """Measure every mixture and leave `model` with the weights of the best.
 
@@ -87,7 +87,8 @@ def blend(
         start: the weights that training started from; the model holds those that it ended with.
         trained: what those were measured to be.
         accuracy: validation accuracy of the weights that the model holds.
-        measure: the whole measurement of them; it is told the share.
+        measure: the whole measurement of them; it is told the share, and the accuracy from which
+            they are worth attacking.
     """
     end = snapshot(model)
     model.load_state_dict(start)
@@ -95,7 +96,7 @@ def blend(
     tried = [Blend(1.0, trained)]
     for share in sorted(selection.blend, reverse=True):
         model.load_state_dict(mixed(start, end, share))
-        tried.append(Blend(share, measure(share)))
+        tried.append(Blend(share, measure(share, floor(reference, selection))))
     best = choose([item.record for item in tried], selection, reference)
     model.load_state_dict(mixed(start, end, tried[best].share))
     return Blending(reference, tuple(tried), best)

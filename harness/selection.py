@@ -54,6 +54,8 @@ class EpochRecord:
         train_loss: mean of the objective over the epoch (None where it was not measured).
         validation_loss, correct, n: on all validation examples.
         temperature: fitted on them; attacks on this epoch's weights use it.
+        robustness: None where there were no attacks to measure it by, or the accuracy was too low to
+            ask.
     """
 
     epoch: int
@@ -95,18 +97,23 @@ def choose(
     if reference is None:
         best = max(record.accuracy for record in history)
         reference = 0.0 if selection.blend else best
+    least = floor(reference, selection)
 
     def merit(record: EpochRecord) -> tuple[float, ...]:
         if selection.metric == "loss":
             return (-record.validation_loss,)
-        if selection.metric == "accuracy" or record.robustness is None:
-            return (record.accuracy,)
-        # 1e-12: 0.82 - 0.80 is a little more than 0.02 in floating point.
-        if record.accuracy >= reference - selection.max_clean_drop - 1e-12:
-            return (1.0, record.robustness.accuracy, record.accuracy)
-        return (0.0, record.accuracy, record.robustness.accuracy)
+        robust = record.robustness.accuracy if record.robustness else 0.0
+        if selection.metric == "accuracy" or record.accuracy < least:
+            return (0.0, record.accuracy, robust)
+        return (1.0, robust, record.accuracy)
 
     return max(range(len(history)), key=lambda place: (merit(history[place]), -place))
+
+
+def floor(reference: float, selection: Selection) -> float:
+    """The validation accuracy from which robust accuracy counts."""
+    # 1e-12: 0.82 - 0.80 is a little more than 0.02 in floating point.
+    return reference - selection.max_clean_drop - 1e-12
 
 
 def should_stop(history: Sequence[EpochRecord], selection: Selection) -> bool:
@@ -171,9 +178,18 @@ class Evaluator:
         return float((logits.argmax(axis=1) == self._gold()).mean())
 
     def measure(
-        self, epoch: int, step: int, train_loss: float | None, moment: str | None = None
+        self,
+        epoch: int,
+        step: int,
+        train_loss: float | None,
+        moment: str | None = None,
+        least: float = 0.0,
     ) -> EpochRecord:
-        """One epoch's record; `moment` names the weights where they are not those of `step`.
+        """One epoch's record.
+
+        Args:
+            moment: names the weights where they are not those of `step`.
+            least: the accuracy from which the weights are worth attacking.
 
         Raises HarnessError where the model's logits are not finite.
         """
@@ -188,14 +204,16 @@ class Evaluator:
         fitted: Calibration = fit_temperature(logits, gold)
         # Where every prediction is right the optimum is no estimate; probabilities are used as they are.
         temperature = 1.0 if fitted.at_bound else round(fitted.temperature, 6)
-        victim = self._victim(moment or str(step))
-        robustness = self._attack(epoch, victim, temperature) if self._recipes else None
+        correct = int((logits.argmax(axis=1) == gold).sum())
+        robustness = None
+        if self._recipes and correct / len(gold) >= least:
+            robustness = self._attack(epoch, self._victim(moment or str(step)), temperature)
         return EpochRecord(
             epoch=epoch,
             step=step,
             train_loss=train_loss,
             validation_loss=nll(logits, gold),
-            correct=int((logits.argmax(axis=1) == gold).sum()),
+            correct=correct,
             n=len(gold),
             temperature=temperature,
             robustness=robustness,

@@ -203,8 +203,8 @@ def train(
             chosen,
             selection,
             accuracy=evaluator.accuracy,
-            measure=lambda share: evaluator.measure(
-                chosen.epoch, chosen.step, None, f"{chosen.step}*{share}"
+            measure=lambda share, least: evaluator.measure(
+                chosen.epoch, chosen.step, None, f"{chosen.step}*{share}", least
             ),
         )
         record({"event": "blending", **blending.to_dict()})

@@ -17,8 +17,9 @@ SELECTION = Selection(
 )
 
 
-def record(correct: int, withstood: int) -> EpochRecord:
-    return EpochRecord(1, 9, None, 0.5, correct, 100, 1.0, Robustness(withstood, 100, {}), 0.0)
+def record(correct: int, withstood: int, least: float = 0.0) -> EpochRecord:
+    found = Robustness(withstood, 100, {}) if correct / 100 >= least else None
+    return EpochRecord(1, 9, None, 0.5, correct, 100, 1.0, found, 0.0)
 
 
 class Counted(nn.Linear):
@@ -48,7 +49,7 @@ def run(accuracies: dict[float, int], robust: dict[float, int]) -> tuple[Blendin
         record(accuracies[1.0], robust[1.0]),
         SELECTION,
         accuracy=lambda: accuracies[model.share] / 100,
-        measure=lambda share: record(accuracies[model.share], robust[model.share]),
+        measure=lambda share, least: record(accuracies[model.share], robust[model.share], least),
     )
     return found, model
 
@@ -77,6 +78,13 @@ def test_which_mixture_is_taken(
 ) -> None:
     found, model = run(accuracies, robust)
     assert found.share == model.share == share
+
+
+def test_only_mixtures_that_may_be_taken_are_attacked() -> None:
+    found, _ = run({0.0: 80, 0.25: 78, 0.75: 77, 1.0: 74}, {0.25: 30, 0.75: 45, 1.0: 50})
+    attacked = {item.share: item.record.robustness is not None for item in found.tried}
+    assert attacked == {1.0: True, 0.75: False, 0.25: True}
+    assert found.share == 0.25
 
 
 def test_a_mixture_lies_on_the_line_between() -> None:

@@ -150,6 +150,13 @@ def test_an_epoch_is_measured_with_its_counts() -> None:
     )
 
 
+def test_weights_that_are_too_inaccurate_are_not_attacked() -> None:
+    asked = evaluator(tiny.classifier().eval(), ("deepwordbug",))
+    accuracy = asked.measure(0, 5, 0.7).accuracy
+    assert asked.measure(0, 5, 0.7, least=accuracy).robustness is not None
+    assert asked.measure(0, 5, 0.7, least=accuracy + 0.01).robustness is None
+
+
 def test_a_model_that_answers_nan_ends_the_training() -> None:
     model = tiny.classifier().eval()
     model.classifier.bias.data[0] = np.nan
