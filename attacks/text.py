@@ -12,10 +12,11 @@ replacement of two words, a deletion a replacement by nothing.
 from __future__ import annotations
 
 import re
+from bisect import insort
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
+from operator import attrgetter
 
 # A run of letters, digits and underscores, with inner apostrophes and hyphens ("don't", "well-made").
 _WORD = re.compile(r"\w+(?:['’\-]\w+)*")
@@ -91,12 +92,6 @@ class Candidate:
 
     origin: Text
     edits: tuple[Edit, ...] = ()
-    _by_index: Mapping[int, str] = field(init=False, repr=False, compare=False, hash=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(
-            self, "_by_index", MappingProxyType({e.index: e.replacement for e in self.edits})
-        )
 
     def __hash__(self) -> int:
         return hash(self.edits)
@@ -107,17 +102,19 @@ class Candidate:
         Raises IndexError where the original has no such word.
         """
         original = self.origin.words[index].string
-        edits = dict(self._by_index)
-        if replacement == original:
-            edits.pop(index, None)
-        else:
-            edits[index] = replacement
-        return Candidate(self.origin, tuple(Edit(i, edits[i]) for i in sorted(edits)))
+        edits = [edit for edit in self.edits if edit.index != index]
+        if replacement != original:
+            insort(edits, Edit(index, replacement), key=attrgetter("index"))
+        return Candidate(self.origin, tuple(edits))
 
     def word(self, index: int) -> str:
         """What stands now in the place of the original's word `index`."""
         replacement = self._by_index.get(index)
         return self.origin.words[index].string if replacement is None else replacement
+
+    @cached_property
+    def _by_index(self) -> Mapping[int, str]:
+        return {edit.index: edit.replacement for edit in self.edits}
 
     @cached_property
     def words(self) -> tuple[str, ...]:

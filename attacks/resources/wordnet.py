@@ -65,6 +65,7 @@ def lemma_synonyms(lemma: str, pos: str) -> tuple[str, ...]:
     return tuple(word for sense in senses(lemma, pos) for word in sense)
 
 
+@lru_cache(maxsize=2**15)
 def antonyms(word: str, pos: str) -> tuple[str, ...]:
     """Direct antonyms of the base forms of `word`."""
     found: dict[str, None] = {}
