@@ -43,11 +43,28 @@ class Words:
     scores: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class Slopes:
+    """What one gradient says: the victim's logits for the text, shape (labels,), and for every
+    replacement, span by span, how much it would raise the loss, shape (len(swaps),).
+    """
+
+    logits: Floats
+    gains: Floats
+
+
 Question = Inputs | Swaps
 """What the scheduler asks a model: hashable, so that equal questions are asked once."""
 
-Answer = Floats | Words
+Answer = Floats | Words | Slopes
 """What a model says to one question: a row of numbers, for most."""
+
+
+def finite(answer: Answer) -> bool:
+    """Whether there is neither NaN nor infinity in it."""
+    if isinstance(answer, Slopes):
+        return bool(np.isfinite(answer.logits).all() and np.isfinite(answer.gains).all())
+    return bool(np.isfinite(answer.scores if isinstance(answer, Words) else answer).all())
 
 
 class Model(Protocol):
@@ -87,8 +104,8 @@ class WhiteBox(Protocol):
     """A victim whose gradients and word vectors can be had."""
 
     def first_order(self) -> Model:
-        """A model that answers `Swaps`: for every replacement, span by span, the first-order estimate
-        of how much it would raise the loss; shape (len(swaps),).
+        """A model that answers `Swaps` with `Slopes`, estimates to first order; its logits are the
+        victim's own.
         """
 
     def nearest_words(self) -> Model:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from attacks.goals import predicted
-from attacks.models import Floats, Inputs, Swaps
+from attacks.models import Floats, Inputs, Slopes, Swaps
 from attacks.outcomes import Example
 from attacks.protocols import FIRST_ORDER, VICTIM, Ask, Constraint, Scored, Steps, proposals
 from attacks.recipe import Recipe
@@ -16,6 +16,10 @@ from attacks.text import Candidate
 
 GAIN_DECIMALS = 4
 """First-order estimates are compared after rounding to so many decimals of the largest."""
+
+
+class AlreadyWrong(Exception):  # noqa: N818 - a signal inside the engine, not an error
+    """The victim gets the example wrong as it stands: there is nothing to attack."""
 
 
 class BudgetSpent(Exception):  # noqa: N818 - a signal inside the engine, not an error
@@ -53,6 +57,12 @@ class Attempt:
     def unique_queries(self) -> int:
         """Distinct inputs scored so far."""
         return len(self._seen)
+
+    def start(self) -> Steps[Scored]:
+        """The original with the victim's answer. Raises AlreadyWrong where that is wrong."""
+        if self.first is None:
+            yield from self.score([self.original])
+        return self._opened()
 
     def editable(self, current: Candidate) -> list[int]:
         """Word indices that every protection of the recipe lets be edited, ascending."""
@@ -115,9 +125,14 @@ class Attempt:
 
         Returns:
             By word index an estimate a rewrite, in order, relative to the largest of the text and
-            rounded (float noise decides nothing). A gradient is no query and costs nothing of the
-            budget.
+            rounded (float noise decides nothing). It is one query of the original, and does instead
+            of `start` where it comes first.
+
+        Raises AlreadyWrong as `start` does, BudgetSpent as `score` does.
         """
+        if not self._affordable([self.original]):
+            raise BudgetSpent
+        self.queries += 1
         words = self.example.text.words
         places = {index: words[index] for index in options}
         swaps = Swaps(
@@ -128,11 +143,20 @@ class Attempt:
                 tuple(candidate.word(index) for candidate in options[index]) for index in places
             ),
         )
-        rows: Floats = yield Ask(FIRST_ORDER, (swaps,))
-        row = rows[0]
+        answers: list[Slopes] = yield Ask(FIRST_ORDER, (swaps,))
+        (probabilities,) = softmax(answers[0].logits[np.newaxis], self._temperature)
+        self._remember(self._judge(self.original, probabilities))
+        self._opened()
+        row = answers[0].gains
         largest = float(np.abs(row).max(initial=0.0)) or 1.0
         gains = iter((row.astype(np.float64) / largest).round(GAIN_DECIMALS).tolist())
         return {index: [next(gains) for _ in options[index]] for index in places}
+
+    def _opened(self) -> Scored:
+        assert self.first is not None  # noqa: S101 - scored by the caller
+        if self.first.predicted != self.example.label:
+            raise AlreadyWrong
+        return self.first
 
     def _affordable(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         kept: list[Candidate] = []

@@ -16,14 +16,17 @@ from typing import Any
 
 import numpy as np
 
-from attacks.engine.attempt import Attempt, BudgetSpent
+from attacks.engine.attempt import AlreadyWrong, Attempt, BudgetSpent
 from attacks.engine.cache import Cache
 from attacks.engine.queue import Queue
 from attacks.errors import AttackError
-from attacks.models import Answer, Model, Question, Words
+from attacks.models import Answer, Model, Question, finite
 from attacks.outcomes import BatchHalved, Change, Event, Example, Finished, Outcome, Status, Tick
 from attacks.protocols import FIRST_ORDER, NEAREST_WORDS, VICTIM, Ask, Steps
 from attacks.recipe import Recipe
+
+JUDGES = (VICTIM, FIRST_ORDER)
+"""Models whose answers hold the victim's logits: what they are asked is a query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,8 @@ class _Engine:
                 answer = self._collect(flight)
         except StopIteration as end:
             yield self._land(flight, end.value)
+        except AlreadyWrong:
+            yield self._land(flight, Status.SKIPPED)
         except BudgetSpent:
             yield self._land(flight, Status.OUT_OF_BUDGET)
         except AttackError:
@@ -153,7 +158,7 @@ class _Engine:
         flight.ask = ask
         flight.answers = {}
         fresh: list[Question] = []
-        if ask.model == VICTIM:
+        if ask.model in JUDGES:
             self._asked += len(ask.inputs)
         for item in dict.fromkeys(ask.inputs):
             row = self._cache.get((queue.model.fingerprint, item))
@@ -176,7 +181,7 @@ class _Engine:
         """The answers in the form that `Ask` promises."""
         assert flight.ask is not None  # noqa: S101 - only called after _register
         answers = [flight.answers[item] for item in flight.ask.inputs]
-        rows = [answer for answer in answers if not isinstance(answer, Words)]
+        rows = [answer for answer in answers if isinstance(answer, np.ndarray)]
         return np.stack(rows) if len(rows) == len(answers) else answers
 
     def _land(self, flight: _Flight, status: Status, error: str | None = None) -> Finished:
@@ -207,7 +212,7 @@ class _Engine:
             yield from self._recover(queue, batch, error)
             return
         self._seconds[queue.name] += perf_counter() - started
-        if queue.name == VICTIM:
+        if queue.name in JUDGES:
             self._scored += len(batch)
         for (item, _), row in zip(batch, rows, strict=True):
             yield from self._answer(queue, item, row)
@@ -234,13 +239,13 @@ class _Engine:
                     continue
                 finally:
                     self._seconds[queue.name] += perf_counter() - started
-                if queue.name == VICTIM:
+                if queue.name in JUDGES:
                     self._scored += 1
                 yield from self._answer(queue, item[0], row)
 
     def _answer(self, queue: Queue, item: Question, row: Answer) -> Iterator[Event]:
         """Hand a row to every search that waits for it."""
-        if not np.isfinite(row.scores if isinstance(row, Words) else row).all():
+        if not finite(row):
             text = f"The model '{queue.name}' returned NaN or infinity: {row}."
             yield from self._fail(queue.name, item, text)
             return
@@ -266,7 +271,7 @@ class _Engine:
         )
 
     def _waiting_for_victim(self) -> int:
-        return sum(1 for model, _ in self._waiters if model == VICTIM)
+        return sum(1 for model, _ in self._waiters if model in JUDGES)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -282,9 +287,6 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def _attack(attempt: Attempt) -> Steps[Status]:
-    (start,) = yield from attempt.score([attempt.original])
-    if start.predicted != attempt.example.label:
-        return Status.SKIPPED
     best = yield from attempt.recipe.search.run(attempt)
     return Status.SUCCEEDED if best.succeeded else Status.FAILED
 

@@ -26,7 +26,7 @@ DEVIATIONS = (
     "edits; FGPM's come from counter-fitted GloVe vectors.",
     "How many words are replaced is drawn anew for each example, so that training meets weak and "
     "strong versions; nothing but the candidate sets keeps the meaning.",
-    "A gradient is not counted as a query.",
+    "A gradient is counted as the query of the original: one forward pass answers both.",
 )
 
 
@@ -37,7 +37,7 @@ def build(
     most: float = 1.0,
     stop_words: str = "nltk",
 ) -> Recipe:
-    """The recipe: one gradient and one query an example.
+    """The recipe: two queries an example, one of them with its gradient.
 
     The defaults were chosen on validation data of Rotten Tomatoes, by how far training on the results
     carried over to TextFooler.

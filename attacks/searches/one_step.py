@@ -15,7 +15,8 @@ class OneStep:
 
     Every editable word has one candidate: the rewrite with the highest first-order estimate. Those that
     promise to raise the loss are taken in that order, up to a share of the editable words that is drawn
-    for each example from U(least, most). It costs one gradient and one query, whatever the length.
+    for each example from U(least, most). Whatever the length, it costs two queries, one of them with its
+    gradient.
     """
 
     least: float = 0.0
@@ -23,16 +24,15 @@ class OneStep:
 
     def run(self, attempt: Attempt) -> Steps[Scored]:
         """See `attacks.protocols.Search.run`."""
-        start = attempt.first
-        assert start is not None  # noqa: S101 - the engine scores the original first
         options = {}
         for index in attempt.editable(attempt.original):
             candidates = yield from attempt.propose(attempt.original, index)
             if candidates:
                 options[index] = candidates
         if not options:
-            return start
+            return (yield from attempt.start())
         gains = yield from attempt.first_order(options)
+        start = yield from attempt.start()
         best = {index: max(range(len(row)), key=row.__getitem__) for index, row in gains.items()}
         order = sorted(
             (index for index in options if gains[index][best[index]] > 0),

@@ -22,8 +22,7 @@ class WeightedSaliency:
 
     def run(self, attempt: Attempt) -> Steps[Scored]:
         """See `attacks.protocols.Search.run`."""
-        start = attempt.first
-        assert start is not None  # noqa: S101 - the engine scores the original first
+        start = yield from attempt.start()
         indices = attempt.editable(attempt.original)
         if not indices:
             return start

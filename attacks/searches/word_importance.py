@@ -26,8 +26,7 @@ class WordImportance:
 
     def run(self, attempt: Attempt) -> Steps[Scored]:
         """See `attacks.protocols.Search.run`."""
-        current = attempt.first
-        assert current is not None  # noqa: S101 - the engine scores the original first
+        current = yield from attempt.start()
         for index in (yield from rank(attempt, self.ranking)):
             candidates = yield from attempt.propose(current.candidate, index)
             if not candidates:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 
 from attacks.errors import AttackError
-from attacks.models import Floats, Swaps
+from attacks.models import Floats, Slopes, Swaps
 from attacks.victims.embedding import called_embedding
+from attacks.victims.pieces import Pieces, pieces
 from attacks.victims.transformer import JOINT, Encoding, TransformersModel
-
-MOST_PIECES = 200_000
-"""Replacements whose token ids are remembered; then it begins anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +28,7 @@ class SwapsEncoding:
     text: Encoding
     label: int
     places: tuple[tuple[int, ...], ...]
-    pieces: tuple[tuple[tuple[int, ...], ...], ...]
+    pieces: tuple[tuple[Pieces, ...], ...]
 
     def __len__(self) -> int:
         return len(self.text)
@@ -55,14 +52,17 @@ class HuggingFaceFirstOrder(TransformersModel):
                 f"text; {type(self._tokenizer).__name__} is a slow one."
             )
         encoded = self.tokenize([item.strings for item in inputs], return_offsets_mapping=True)
-        self._learn_pieces(inputs)
+        known = pieces(
+            self._tokenizer,
+            (_spaced(item, span, word) for item in inputs for span, word in _pairs(item)),
+        )
         return [
             SwapsEncoding(
                 text,
                 item.label,
                 tuple(_places(item, span, encoded.sequence_ids(n), offsets) for span in item.spans),
                 tuple(
-                    tuple(self._pieces[_spaced(item, span, word)] for word in words)
+                    tuple(known[_spaced(item, span, word)] for word in words)
                     for span, words in zip(item.spans, item.replacements, strict=True)
                 ),
             )
@@ -71,8 +71,8 @@ class HuggingFaceFirstOrder(TransformersModel):
             )
         ]
 
-    def run(self, batch: Sequence[SwapsEncoding]) -> list[Floats]:
-        """A row an encoding: an estimate a replacement, span by span."""
+    def run(self, batch: Sequence[SwapsEncoding]) -> list[Slopes]:
+        """See `attacks.models.WhiteBox.first_order`."""
         module = called_embedding(self._model)
         inputs = self.inputs([item.text for item in batch])
         device = inputs["input_ids"].device
@@ -98,18 +98,22 @@ class HuggingFaceFirstOrder(TransformersModel):
             loss = torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
             (gradient,) = torch.autograd.grad(loss, seen[0])
         shift = inputs["input_ids"].shape[1] if self._left else 0
+        rows: Floats = logits.detach().cpu().numpy()
         return [
-            self._row(
-                item,
-                module,
-                gradient[n].float(),
-                seen[0][n].detach().float(),
-                shift - len(item) if self._left else 0,
+            Slopes(
+                rows[n],
+                self._gains(
+                    item,
+                    module,
+                    gradient[n].float(),
+                    seen[0][n].detach().float(),
+                    shift - len(item) if self._left else 0,
+                ),
             )
             for n, item in enumerate(batch)
         ]
 
-    def _row(
+    def _gains(
         self,
         item: SwapsEncoding,
         module: Any,
@@ -118,7 +122,7 @@ class HuggingFaceFirstOrder(TransformersModel):
         shift: int,
     ) -> Floats:
         """`gradient` and `vectors` have shape (tokens, width); padding at the left shifts the places."""
-        words = [pieces for span in item.pieces for pieces in span]
+        words = [word for span in item.pieces for word in span]
         if not words:
             return np.zeros(0, dtype=np.float32)
         new = self._word_vectors(words, module, vectors)
@@ -134,7 +138,7 @@ class HuggingFaceFirstOrder(TransformersModel):
 
     @torch.no_grad()
     def _word_vectors(
-        self, words: Sequence[tuple[int, ...]], module: Any, like: torch.Tensor
+        self, words: Sequence[Pieces], module: Any, like: torch.Tensor
     ) -> torch.Tensor:
         """Mean token vector of every word, shape (words, width); zero for a word without tokens."""
         flat = torch.tensor([token for word in words for token in word], device=like.device).long()
@@ -146,24 +150,11 @@ class HuggingFaceFirstOrder(TransformersModel):
         count = torch.tensor([max(1, len(word)) for word in words], device=like.device)
         return total / count.unsqueeze(1)
 
-    def _learn_pieces(self, inputs: Sequence[Swaps]) -> None:
-        """Tokenize the replacements that were not met before, all at once."""
-        wanted = {
-            _spaced(item, span, word)
-            for item in inputs
-            for span, words in zip(item.spans, item.replacements, strict=True)
-            for word in words
-        }
-        if len(self._pieces) > MOST_PIECES:
-            self._pieces.clear()
-        new = sorted(wanted - self._pieces.keys())
-        if new:
-            ids = self._tokenizer(new, add_special_tokens=False)["input_ids"]
-            self._pieces.update(zip(new, map(tuple, ids), strict=True))
 
-    @cached_property
-    def _pieces(self) -> dict[str, tuple[int, ...]]:
-        return {}
+def _pairs(item: Swaps) -> Iterator[tuple[tuple[int, int, int], str]]:
+    for span, words in zip(item.spans, item.replacements, strict=True):
+        for word in words:
+            yield span, word
 
 
 def _spaced(item: Swaps, span: tuple[int, int, int], word: str) -> str:

@@ -12,6 +12,7 @@ import torch
 
 from attacks.models import Inputs, Words
 from attacks.victims.embedding import called_embedding
+from attacks.victims.pieces import Pieces, pieces
 
 MOST = 32
 """Words in an answer."""
@@ -67,13 +68,14 @@ class HuggingFaceNearestWords:
         self._tokenizer = tokenizer
         self.fingerprint = fingerprint
 
-    def encode(self, inputs: Sequence[Inputs]) -> list[tuple[int, ...]]:
+    def encode(self, inputs: Sequence[Inputs]) -> list[Pieces]:
         """Token ids of each word, as it is written inside a text."""
-        ids = self._tokenizer([f" {word}" for (word,) in inputs], add_special_tokens=False)
-        return [tuple(row) for row in ids["input_ids"]]
+        words = [f" {word}" for (word,) in inputs]
+        known = pieces(self._tokenizer, words)
+        return [known[word] for word in words]
 
     @torch.no_grad()
-    def run(self, batch: Sequence[tuple[int, ...]]) -> list[Words]:
+    def run(self, batch: Sequence[Pieces]) -> list[Words]:
         """Up to `MOST` words an encoding, with cosines; none for one of several tokens."""
         single = [n for n, ids in enumerate(batch) if len(ids) == 1]
         answers = [Words((), np.zeros(0, dtype=np.float32))] * len(batch)

@@ -81,19 +81,24 @@ def test_the_estimate_is_the_slope_of_the_loss(kind: str) -> None:
         swaps("the plot was dull", ("dull", ("great",))),
     ]
     batch = white.encode([others[0], item, others[1]])
-    row = white.run(batch)[1]
+    answer = white.run(batch)[1]
+    row = answer.gains
     assert row.shape == (5,)
     places = [(0, "movie"), (0, "plot"), (1, "bad"), (2, "dull"), (2, "fine")]
     expected = [measured(model, kind, item, span, word, 1e-3) for span, word in places]
     assert np.abs(expected).max() > 1e-4
     np.testing.assert_allclose(row, expected, rtol=0.03, atol=0.003 * np.abs(expected).max())
+    asked = victim(model, kind)
+    (logits,) = asked.run(asked.encode([item.strings]))
+    np.testing.assert_array_equal(answer.logits, logits)
 
 
 def test_weights_modes_and_gradients_are_left_as_they_were() -> None:
     model = tiny.classifier(dropout=0.5).train()
     model.classifier.weight.grad = torch.ones_like(model.classifier.weight)
     white = victim(model).first_order()
-    rows = [white.run(white.encode([swaps(TEXT, ("film", ("plot",)))]))[0] for _ in range(2)]
+    asked = white.encode([swaps(TEXT, ("film", ("plot",)))])
+    rows = [white.run(asked)[0].gains for _ in range(2)]
     assert rows[0].tolist() == rows[1].tolist(), "dropout is off"
     assert model.training
     assert all(p.requires_grad for p in model.parameters())
@@ -106,7 +111,7 @@ def test_a_word_of_many_tokens_counts_as_their_mean() -> None:
     model = tiny.classifier(dropout=0.0).eval()
     white = victim(model).first_order()
     text, table = "a zq film", model.bert.embeddings.word_embeddings.weight.detach()
-    row = white.run(white.encode([swaps(text, ("zq", ("film", "xk", "")))]))[0]
+    row = white.run(white.encode([swaps(text, ("zq", ("film", "xk", "")))]))[0].gains
     vocabulary = tiny.tokenizer().get_vocab()
     old = table[[vocabulary["z"], vocabulary["##q"]]].mean(0)
     new = [table[vocabulary["film"]], table[[vocabulary["x"], vocabulary["##k"]]].mean(0), 0 * old]
@@ -127,17 +132,19 @@ def test_a_word_of_many_tokens_counts_as_their_mean() -> None:
 def test_words_behind_the_cut_and_fields_of_a_pair() -> None:
     model = tiny.classifier(dropout=0.0).eval()
     cut = HuggingFaceVictim(model, tiny.tokenizer(), ("no", "yes"), fingerprint="t", max_length=6)
-    row = cut.first_order().run(
-        cut.first_order().encode([swaps(TEXT, ("film", ("plot",)), ("warm", ("dull",)))])
-    )[0]
+    row = (
+        cut.first_order()
+        .run(cut.first_order().encode([swaps(TEXT, ("film", ("plot",)), ("warm", ("dull",)))]))[0]
+        .gains
+    )
     assert row[0] != 0
     assert row[1] == 0
     white = victim(model).first_order()
     pair = Swaps(("a film", "the film"), 1, ((0, 2, 6), (1, 4, 8)), (("plot",), ("plot",)))
     three = Swaps(("a film", "the", "film"), 1, ((2, 0, 4),), (("plot",),))
-    first, second = white.run(white.encode([pair]))[0]
+    first, second = white.run(white.encode([pair]))[0].gains
     assert first != second
-    assert white.run(white.encode([three]))[0].tolist() == [second]
+    assert white.run(white.encode([three]))[0].gains.tolist() == [second]
 
 
 def test_a_slow_tokenizer_is_refused() -> None:

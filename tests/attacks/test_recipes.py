@@ -15,7 +15,7 @@ from attacks.constraints.edit_distance import levenshtein
 from attacks.constraints.similarity import SIMILARITY
 from attacks.engine.scheduler import Job, run
 from attacks.errors import AttackError
-from attacks.models import Floats, Inputs, Model, Swaps, Words
+from attacks.models import Floats, Inputs, Model, Slopes, Swaps, Words
 from attacks.outcomes import Example, Finished, Outcome, Status
 from attacks.recipe import Recipe
 from attacks.text import Text
@@ -58,7 +58,7 @@ class LexiconSwaps:
     def encode(self, inputs: Sequence[Swaps]) -> list[Swaps]:
         return list(inputs)
 
-    def run(self, batch: Sequence[Swaps]) -> list[Floats]:
+    def run(self, batch: Sequence[Swaps]) -> list[Slopes]:
         rows = []
         for item in batch:
             gains = [
@@ -68,7 +68,8 @@ class LexiconSwaps:
                 for (field, start, end), words in zip(item.spans, item.replacements, strict=True)
                 for word in words
             ]
-            rows.append(np.array(gains, dtype=np.float32))
+            (logits,) = Lexicon().run([item.strings])
+            rows.append(Slopes(logits, np.array(gains, dtype=np.float32)))
         return rows
 
 
@@ -98,8 +99,8 @@ class Letters:
         return np.array(rows, dtype=np.float32)
 
 
-def attack(recipe: Recipe) -> list[Outcome]:
-    examples = [Example(str(n), Text.of(text), label=1) for n, text in enumerate(REVIEWS)]
+def attack(recipe: Recipe, texts: Sequence[str] = REVIEWS) -> list[Outcome]:
+    examples = [Example(str(n), Text.of(text), label=1) for n, text in enumerate(texts)]
     models = equipped(Lexicon(), {SIMILARITY: Letters()}, [recipe])
     events = run([Job(example, recipe) for example in examples], models)
     return [event.outcome for event in events if isinstance(event, Finished)]
@@ -204,6 +205,12 @@ def test_a_gradient_step_takes_each_words_best_rewrite_and_asks_once() -> None:
         changed = {change.before.lower() for change in outcome.changes}
         assert changed >= {w for w in Lexicon.words if w in outcome.original[0].lower()}
     assert all(o.status is Status.SUCCEEDED for o in found)
+
+
+def test_a_gradient_step_leaves_alone_what_is_wrong_already() -> None:
+    (found,) = attack(recipes.load("gradient-step"), ("Dull acting and a boring plot",))
+    assert found.status is Status.SKIPPED
+    assert (found.queries, found.predicted_before, found.perturbed) == (1, 0, None)
 
 
 @pytest.mark.parametrize(("least", "most"), [(0.2, 0.4), (0.0, 0.0)])
