@@ -100,6 +100,14 @@ class Victim(Model, Protocol):
 
 
 @runtime_checkable
+class Truncating(Protocol):
+    """A victim that reads no more than the beginning of a long text."""
+
+    def reach(self, strings: Inputs) -> tuple[int, ...]:
+        """How many characters of each field it reads."""
+
+
+@runtime_checkable
 class WhiteBox(Protocol):
     """A victim whose gradients and word vectors can be had."""
 

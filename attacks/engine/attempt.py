@@ -31,6 +31,7 @@ class Attempt:
 
     The budget counts distinct inputs: asking twice for the same string costs nothing. Random numbers
     derive from (run seed, example id, recipe name), so neither order nor neighbours change them.
+    `reach` is how many characters of each field the victim reads (None: all of them).
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Attempt:
         self.queries = 0
         self.first: Scored | None = None
         self.best: Scored | None = None
+        self.reach: Sequence[int] | None = None
         self._temperature = temperature
         self._budget = query_budget
         self._seen: set[Inputs] = set()
@@ -65,11 +67,17 @@ class Attempt:
         return self._opened()
 
     def editable(self, current: Candidate) -> list[int]:
-        """Word indices that every protection of the recipe lets be edited, ascending."""
+        """Word indices that every protection of the recipe lets be edited, ascending.
+
+        Words that the victim does not read are left out: to try them would cost queries and change
+        nothing.
+        """
+        words, reach = self.example.text.words, self.reach
         return [
             i
             for i in self.example.text.editable
-            if all(p.allows(current, i) for p in self.recipe.protections)
+            if (reach is None or words[i].start < reach[words[i].field])
+            and all(p.allows(current, i) for p in self.recipe.protections)
         ]
 
     def propose(self, current: Candidate, index: int) -> Steps[list[Candidate]]:

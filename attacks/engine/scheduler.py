@@ -20,7 +20,7 @@ from attacks.engine.attempt import AlreadyWrong, Attempt, BudgetSpent
 from attacks.engine.cache import Cache
 from attacks.engine.queue import Queue
 from attacks.errors import AttackError
-from attacks.models import Answer, Model, Question, finite
+from attacks.models import Answer, Model, Question, Truncating, finite
 from attacks.outcomes import BatchHalved, Change, Event, Example, Finished, Outcome, Status, Tick
 from attacks.protocols import FIRST_ORDER, NEAREST_WORDS, VICTIM, Ask, Steps
 from attacks.recipe import Recipe
@@ -130,7 +130,8 @@ class _Engine:
             query_budget=job.query_budget,
         )
         self._flying += 1
-        yield from self._resume(_Flight(attempt, _attack(attempt)), None)
+        steps = _attack(attempt, self._queues[VICTIM].model)
+        yield from self._resume(_Flight(attempt, steps), None)
 
     def _resume(self, flight: _Flight, answer: Any) -> Iterator[Event]:
         """Advance a search until it has to wait for a batch or ends."""
@@ -286,7 +287,9 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def _attack(attempt: Attempt) -> Steps[Status]:
+def _attack(attempt: Attempt, victim: Model) -> Steps[Status]:
+    if isinstance(victim, Truncating):
+        attempt.reach = victim.reach(attempt.original.strings)
     best = yield from attempt.recipe.search.run(attempt)
     return Status.SUCCEEDED if best.succeeded else Status.FAILED
 

@@ -13,7 +13,7 @@ from attacks.errors import AttackError
 from attacks.models import Floats, Slopes, Swaps
 from attacks.victims.embedding import called_embedding
 from attacks.victims.pieces import Pieces, pieces
-from attacks.victims.transformer import JOINT, Encoding, TransformersModel
+from attacks.victims.transformer import Encoding, TransformersModel, offset
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ def _places(
     """Positions of the tokens that a span of characters touches."""
     field, start, end = span
     sequence = min(field, 1)
-    shift = sum(len(value) + len(JOINT) for value in item.strings[1:field])
+    shift = offset(item.strings, field)
     return tuple(
         place
         for place, (owner, (first, last)) in enumerate(zip(sequences, offsets, strict=True))

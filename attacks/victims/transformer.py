@@ -24,6 +24,11 @@ JOINT = " "
 """What stands between the second field and those behind it, for tokenizers that take a pair at most."""
 
 
+def offset(strings: Inputs, field: int) -> int:
+    """Where a field begins in the sequence of tokens that it belongs to, in characters."""
+    return sum(len(value) + len(JOINT) for value in strings[1:field])
+
+
 @dataclass(frozen=True, slots=True)
 class Encoding:
     """Token ids of one input, special tokens included; `kinds` where the model has token types."""
@@ -62,6 +67,22 @@ class TransformersModel:
     def encode(self, inputs: Sequence[Inputs]) -> list[Encoding]:
         """Token ids, cut to the maximal length. Lone surrogates are read as U+FFFD."""
         return self.encodings(self.tokenize(inputs))
+
+    def reach(self, strings: Inputs) -> tuple[int, ...]:
+        """See `attacks.models.Truncating`; all there is where a slow tokenizer cannot say."""
+        if not getattr(self._tokenizer, "is_fast", False):
+            return tuple(map(len, strings))
+        encoded = self.tokenize([strings], return_offsets_mapping=True)
+        ends = [0, 0]
+        for owner, (_, end) in zip(
+            encoded.sequence_ids(0), encoded["offset_mapping"][0], strict=True
+        ):
+            if owner is not None:
+                ends[owner] = max(ends[owner], end)
+        return tuple(
+            max(0, min(len(value), ends[min(field, 1)] - offset(strings, field)))
+            for field, value in enumerate(strings)
+        )
 
     def tokenize(self, inputs: Sequence[Inputs], **options: bool) -> Any:
         """The tokenizer's own answer."""

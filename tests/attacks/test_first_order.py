@@ -147,10 +147,23 @@ def test_words_behind_the_cut_and_fields_of_a_pair() -> None:
     assert white.run(white.encode([three]))[0].gains.tolist() == [second]
 
 
-def test_a_slow_tokenizer_is_refused() -> None:
-    class Slow:
-        is_fast, pad_token_id, padding_side = False, 0, "right"
+class Slow:
+    is_fast, pad_token_id, padding_side = False, 0, "right"
 
+
+def test_a_victim_says_how_far_it_reads() -> None:
+    cut = HuggingFaceVictim(
+        tiny.classifier(), tiny.tokenizer(), ("no", "yes"), fingerprint="t", max_length=6
+    )
+    assert cut.reach((TEXT,)) == (len("the film was good"),)
+    assert cut.reach(("a film",)) == (6,)
+    assert victim(tiny.classifier()).reach(("a film ", "the plot", "was good")) == (6, 8, 8)
+    assert HuggingFaceVictim(
+        tiny.classifier(), Slow(), ("no", "yes"), fingerprint="", max_length=9
+    ).reach(("a film",)) == (6,)
+
+
+def test_a_slow_tokenizer_is_refused() -> None:
     model = tiny.classifier()
     white = HuggingFaceVictim(model, Slow(), ("no", "yes"), fingerprint="", max_length=9)
     with pytest.raises(AttackError, match=r"needs a fast tokenizer.*Slow is a slow one"):

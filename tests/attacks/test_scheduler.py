@@ -239,6 +239,23 @@ def test_a_bug_in_a_search_costs_its_example_alone() -> None:
             assert outcome == good[key]
 
 
+class ShortSighted(WordSum):
+    """Reads ten characters."""
+
+    def encode(self, inputs: Sequence[Inputs]) -> list[Inputs]:
+        return super().encode([(item[0][:10],) for item in inputs])
+
+    def reach(self, strings: Inputs) -> tuple[int, ...]:
+        return (10,)
+
+
+def test_words_that_the_victim_does_not_read_cost_no_queries() -> None:
+    example = Example("long", Text.of("good film " + "plot " * 20_000), 0)
+    found = outcomes([Job(example, recipe())], ShortSighted())["long"]
+    assert found.queries < 20
+    assert {change.index for change in found.changes} <= {0, 1}
+
+
 def test_jobs_are_pulled_only_as_others_end() -> None:
     pulled = 0
 
