@@ -46,6 +46,8 @@ __all__ = [
     "state_fingerprint",
 ]
 
+LONGEST = 512
+"""Tokens at which texts are cut where nothing was said and the model takes more."""
 ENCODER_LENGTH = 256
 """Tokens of a text that a sentence encoder reads at most."""
 
@@ -102,9 +104,18 @@ def check_model(
     )
     if max_length is not None and facts.longest is not None and max_length > facts.longest:
         raise HarnessError(
-            f"model.max_length is {max_length:,}, and {spec} takes at most {facts.longest:,} tokens."
+            f"max_length is {max_length:,}, and {spec} takes at most {facts.longest:,} tokens."
         )
     return facts
+
+
+def input_length(spec: str, wanted: int | None) -> int:
+    """Tokens at which texts for a model are cut: those wanted, else all that it takes, up to `LONGEST`.
+
+    Raises HarnessError where the model takes fewer than are wanted.
+    """
+    facts = check_model(spec, max_length=wanted)
+    return wanted if wanted is not None else min(facts.longest or LONGEST, LONGEST)
 
 
 def classifier_labels(spec: str) -> tuple[str, ...]:

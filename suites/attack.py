@@ -24,7 +24,11 @@ from suites.subject import victim_on_record
 
 @dataclass(frozen=True)
 class AttackRequest:
-    """What decides the outcomes of an attack (batch size, device and window do not)."""
+    """What decides the outcomes of an attack (batch size, device and window do not).
+
+    Attributes:
+        max_length: tokens at which texts are cut.
+    """
 
     model: str
     data: str
@@ -138,6 +142,7 @@ def summarize(
         "model": request.model,
         "data": request.data,
         "recipe": {"name": attack["name"], "seed": request.seed, **attack["recipe"]},
+        "max_length": request.max_length,
         "query_budget": request.query_budget,
         "counts": attack["counts"],
         "clean_accuracy": attack["accuracy"],

@@ -54,7 +54,12 @@ def attack(
     query_budget: Annotated[
         int | None, typer.Option(min=1, help="Distinct queries an example may cost.")
     ] = None,
-    max_length: Annotated[int, typer.Option(min=8, help="Tokens at which texts are cut.")] = 128,
+    max_length: Annotated[
+        int | None,
+        typer.Option(
+            min=8, help="Tokens at which texts are cut (default: the model's, up to 512)."
+        ),
+    ] = None,
     similarity: Annotated[
         str, typer.Option(help="Sentence encoder for recipes that need one.")
     ] = "bundle:minilm-l6",
@@ -67,6 +72,7 @@ def attack(
 ) -> None:
     """Attack a model with one recipe and report what withstood."""
     from attacks.engine.scheduler import EngineConfig
+    from harness.models import input_length
     from reports.progress import progress
     from suites.attack import AttackRequest, attack_run, show
 
@@ -79,7 +85,7 @@ def attack(
         text=tuple(text or ("text",)),
         label=label,
         query_budget=query_budget,
-        max_length=max_length,
+        max_length=input_length(model, max_length),
         similarity=similarity,
     )
     summary = attack_run(

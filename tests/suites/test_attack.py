@@ -11,6 +11,7 @@ from harness.models import load_classifier, save_classifier
 from harness.splits import load_split
 from reports.folder import RunFolder
 from suites.cli import invoke
+from tests.suites import project
 from tests.suites.killed import kill
 
 DATA = "bundle:rotten-tomatoes:test"
@@ -71,6 +72,35 @@ def test_a_label_that_the_model_lacks_is_refused_before_it_loads(
     arguments = ["attack", str(model), "--data", str(data), "--recipe", "pwws"]
     assert invoke([*arguments, "-o", str(tmp_path / "runs")]) == 2
     assert "stale" in capsys.readouterr().err
+
+
+def test_odd_texts_are_attacked_and_all_accounted_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Lone surrogates among them, which JSON allows and no tokenizer takes."""
+    texts = ["good \ud800 film", "", "\x00", "good 🎬 film", "فيلم جيد", "good " * 20_000]
+    data = tmp_path / "odd.jsonl"
+    data.write_text("".join(json.dumps({"text": t, "label": "negative"}) + "\n" for t in texts))
+    base = project.base(tmp_path)
+    arguments = ["attack", str(base), "--data", str(data), "--recipe", "deepwordbug", "--json"]
+    assert invoke([*arguments, "-q", "-o", str(tmp_path / "runs")]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["counts"]["total"] == len(texts)
+    assert summary["counts"]["errored"] == summary["counts"]["skipped"] == 0
+
+
+@pytest.mark.parametrize(("asked", "used"), [((), 64), (("--max-length", "16"), 16)])
+def test_texts_are_cut_where_the_model_ends_or_where_it_is_told(
+    asked: tuple[str, ...], used: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = project.write_rows(tmp_path / "long.csv", [("the plot was dull " * 30, "negative")])
+    base, runs = project.base(tmp_path), tmp_path / "runs"
+    arguments = ["attack", str(base), "--data", str(data), "--recipe", "deepwordbug", "--json"]
+    assert invoke([*arguments, "-q", "-o", str(runs), *asked]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["max_length"], summary["counts"]["errored"]) == (used, 0)
+    assert invoke([*arguments, "-q", "-o", str(runs), "--max-length", "65"]) == 2
+    assert "at most 64 tokens" in capsys.readouterr().err
 
 
 def interrupt_after(monkeypatch: pytest.MonkeyPatch, outcomes: int) -> None:
