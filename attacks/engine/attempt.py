@@ -96,6 +96,15 @@ class Attempt:
                 kept = [c for c, keep in zip(kept, mask, strict=True) if keep]
         return kept
 
+    def rewrites(self, index: int) -> Steps[list[str]]:
+        """What `propose` offers for a word of the original, as the strings alone."""
+        if self.recipe.constraints:
+            candidates = yield from self.propose(self.original, index)
+            return [candidate.word(index) for candidate in candidates]
+        # Nothing looks at candidates: to make one a string would cost more than to find the string.
+        found = yield from proposals(self.recipe.transformation, self.original, index, self.rng)
+        return [string for string in dict.fromkeys(found) if string != self.original.word(index)]
+
     def score(
         self, candidates: Sequence[Candidate], *, probing: bool = False
     ) -> Steps[list[Scored]]:
@@ -123,13 +132,11 @@ class Attempt:
             raise BudgetSpent
         return results
 
-    def first_order(
-        self, options: Mapping[int, Sequence[Candidate]]
-    ) -> Steps[dict[int, list[float]]]:
+    def first_order(self, options: Mapping[int, Sequence[str]]) -> Steps[dict[int, list[float]]]:
         """How much each rewrite of a word of the original would raise the loss, by one gradient.
 
         Args:
-            options: by word index the rewrites of that word alone.
+            options: by word index what could stand in its place.
 
         Returns:
             By word index an estimate a rewrite, in order, relative to the largest of the text and
@@ -147,9 +154,7 @@ class Attempt:
             strings=self.original.strings,
             label=self.example.label,
             spans=tuple((w.field, w.start, w.end) for w in places.values()),
-            replacements=tuple(
-                tuple(candidate.word(index) for candidate in options[index]) for index in places
-            ),
+            replacements=tuple(tuple(options[index]) for index in places),
         )
         answers: list[Slopes] = yield Ask(FIRST_ORDER, (swaps,))
         (probabilities,) = softmax(answers[0].logits[np.newaxis], self._temperature)

@@ -12,6 +12,8 @@ from functools import lru_cache
 from importlib.resources import files
 
 PARTS_OF_SPEECH = ("n", "v", "a", "r")
+REMEMBERED = 2**17
+"""Words with their part of speech whose answers are kept: those of a corpus and their neighbours."""
 
 # Rules of detachment: morphy(7WN), table "Rules of Detachment".
 _DETACHMENT: dict[str, tuple[tuple[str, str], ...]] = {
@@ -65,7 +67,7 @@ def lemma_synonyms(lemma: str, pos: str) -> tuple[str, ...]:
     return tuple(word for sense in senses(lemma, pos) for word in sense)
 
 
-@lru_cache(maxsize=2**15)
+@lru_cache(maxsize=REMEMBERED)
 def antonyms(word: str, pos: str) -> tuple[str, ...]:
     """Direct antonyms of the base forms of `word`."""
     found: dict[str, None] = {}
@@ -74,7 +76,7 @@ def antonyms(word: str, pos: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-@lru_cache(maxsize=2**14)
+@lru_cache(maxsize=REMEMBERED)
 def base_forms(word: str, pos: str) -> tuple[str, ...]:
     """Lemmas of which `word` can be a form, as WordNet's morphy finds them; none if it knows none.
 

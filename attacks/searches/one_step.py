@@ -26,9 +26,9 @@ class OneStep:
         """See `attacks.protocols.Search.run`."""
         options = {}
         for index in attempt.editable(attempt.original):
-            candidates = yield from attempt.propose(attempt.original, index)
-            if candidates:
-                options[index] = candidates
+            rewrites = yield from attempt.rewrites(index)
+            if rewrites:
+                options[index] = rewrites
         if not options:
             return (yield from attempt.start())
         gains = yield from attempt.first_order(options)
@@ -41,7 +41,7 @@ class OneStep:
         share = attempt.rng.uniform(self.least, self.most)
         candidate = attempt.original
         for index in order[: math.ceil(share * len(options))]:
-            candidate = candidate.replace(index, options[index][best[index]].word(index))
+            candidate = candidate.replace(index, options[index][best[index]])
         if not candidate.edits:
             return start
         (scored,) = yield from attempt.score([candidate])
