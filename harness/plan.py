@@ -117,11 +117,12 @@ class Selection(_Section):
         patience: epochs without improvement before training stops early (0: never).
         max_clean_drop: a checkpoint whose validation accuracy is more than this below the best
             validation accuracy of the run is not chosen for its robust accuracy.
-        blend: shares of the trained weights in mixtures with those that training started from; each
-            is measured as an epoch is, and so are the trained weights alone. Then epochs compete by
-            `metric` without regard to clean accuracy, and `max_clean_drop` is held, among the
-            mixtures, against the model that training started from. (WiSE-FT: Wortsman et al., CVPR
-            2022.)
+        blend: shares of the trained weights in mixtures with those that training started from. Then
+            epochs compete by `metric` without regard to clean accuracy. Of the mixtures, the trained
+            weights alone among them, robust accuracy takes the largest share whose validation accuracy
+            is at most `max_clean_drop` below that of the model that training started from (the most
+            accurate where there is none); other metrics measure and compare them all. (WiSE-FT:
+            Wortsman et al., CVPR 2022.)
     """
 
     metric: Literal["accuracy", "loss", "robust_accuracy"] = "accuracy"

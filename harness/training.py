@@ -40,9 +40,9 @@ from reports.progress import Progress, Quiet
 from reports.storage import write_atomic
 
 CACHE_ROWS = 300_000
-# Attacks made for training ask little each: more of them in flight fill the batches.
-ENGINE = EngineConfig(window=256)
 """About 150 MB; rows of weights that have changed since fall out first."""
+ENGINE = EngineConfig(window=512)
+"""Attacks made for training ask little each: more of them in flight fill the batches."""
 
 HISTORY = "training_history.json"
 """The epochs' numbers, beside the saved model."""

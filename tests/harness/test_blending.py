@@ -40,25 +40,27 @@ class Counted(nn.Linear):
             self.weight.fill_(value)
 
 
-def run(accuracies: dict[float, int], robust: dict[float, int]) -> tuple[Blending, Any]:
+def run(
+    accuracies: dict[float, int], robust: dict[float, int], selection: Selection = SELECTION
+) -> tuple[Blending, Any]:
     model = Counted()
     start = {"weight": torch.zeros(1, 1), "steps": torch.tensor(3)}
     found = blend(
         model,
         start,
         record(accuracies[1.0], robust[1.0]),
-        SELECTION,
+        selection,
         accuracy=lambda: accuracies[model.share] / 100,
         measure=lambda share, least: record(accuracies[model.share], robust[model.share], least),
     )
     return found, model
 
 
-def test_the_most_robust_mixture_near_the_start_is_taken() -> None:
+def test_the_largest_share_near_the_start_is_taken_and_none_below_it_is_asked() -> None:
     found, model = run({0.0: 80, 0.25: 82, 0.75: 78, 1.0: 74}, {0.25: 30, 0.75: 45, 1.0: 50})
     assert found.share == model.share == 0.75
     assert found.start_accuracy == 0.8
-    assert [item.share for item in found.tried] == [1.0, 0.75, 0.25]
+    assert [item.share for item in found.tried] == [1.0, 0.75]
     assert int(model.steps) == 7, "what is no weight comes from the end"
 
 
@@ -69,8 +71,7 @@ def test_the_most_robust_mixture_near_the_start_is_taken() -> None:
         ({0.0: 80, 0.25: 79, 0.75: 70, 1.0: 60}, {0.25: 30, 0.75: 45, 1.0: 50}, 0.25),
         # Nothing is near enough to the start: the most accurate.
         ({0.0: 90, 0.25: 79, 0.75: 70, 1.0: 60}, {0.25: 30, 0.75: 45, 1.0: 50}, 0.25),
-        # Equally robust: the more accurate.
-        ({0.0: 80, 0.25: 80, 0.75: 79, 1.0: 78}, {0.25: 50, 0.75: 50, 1.0: 50}, 0.25),
+        ({0.0: 80, 0.25: 80, 0.75: 79, 1.0: 78}, {0.25: 50, 0.75: 50, 1.0: 50}, 1.0),
     ],
 )
 def test_which_mixture_is_taken(
@@ -85,6 +86,13 @@ def test_only_mixtures_that_may_be_taken_are_attacked() -> None:
     attacked = {item.share: item.record.robustness is not None for item in found.tried}
     assert attacked == {1.0: True, 0.75: False, 0.25: True}
     assert found.share == 0.25
+
+
+def test_by_accuracy_all_mixtures_compete() -> None:
+    by_accuracy = Selection(metric="accuracy", blend=(0.25, 0.75))
+    found, _ = run({0.0: 80, 0.25: 82, 0.75: 85, 1.0: 81}, {0.25: 0, 0.75: 0, 1.0: 0}, by_accuracy)
+    assert [item.share for item in found.tried] == [1.0, 0.75, 0.25]
+    assert found.share == 0.75
 
 
 def test_a_mixture_lies_on_the_line_between() -> None:
