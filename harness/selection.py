@@ -102,8 +102,10 @@ def choose(
     def merit(record: EpochRecord) -> tuple[float, ...]:
         if selection.metric == "loss":
             return (-record.validation_loss,)
+        if selection.metric == "accuracy":
+            return (record.accuracy,)
         robust = record.robustness.accuracy if record.robustness else 0.0
-        if selection.metric == "accuracy" or record.accuracy < least:
+        if record.accuracy < least:
             return (0.0, record.accuracy, robust)
         return (1.0, robust, record.accuracy)
 

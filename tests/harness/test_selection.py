@@ -73,6 +73,7 @@ def test_epochs_that_are_blended_afterwards_compete_by_robustness_alone() -> Non
 def test_accuracy_and_loss() -> None:
     rows = [record(0, 80, loss=0.5), record(1, 82, loss=0.6), record(2, 82, loss=0.4)]
     assert choose(rows, Selection()) == 1
+    assert choose(history((80, 10), (80, 40)), Selection()) == 0, "robustness breaks no tie"
     assert choose(rows, Selection(metric="loss")) == 2
 
 
