@@ -18,7 +18,7 @@ from attacks.goals import Untargeted
 from attacks.models import Floats, Inputs
 from attacks.outcomes import BatchHalved, Example, Finished, Outcome, Status, Tick
 from attacks.recipe import Recipe
-from attacks.searches import WeightedSaliency, WordImportance
+from attacks.searches import Beam, WeightedSaliency, WordImportance
 from attacks.text import Candidate, Text
 
 WORDS = ["plain", "dull", "good", "fine", "bad", "odd", "slow", "warm"]
@@ -84,7 +84,8 @@ def outcomes(jobs: list[Job], victim: object = None, **config: int) -> dict[str,
 
 
 @pytest.mark.parametrize(
-    "search", [WordImportance("unk"), WordImportance("random"), WeightedSaliency()]
+    "search",
+    [WordImportance("unk"), WordImportance("random"), WeightedSaliency(), Beam(2, rounds=2)],
 )
 def test_outcomes_do_not_depend_on_batch_size_window_or_order(search: object) -> None:
     jobs = [Job(example, recipe(search), seed=7) for example in examples(40)]
