@@ -65,6 +65,15 @@ def character_edits() -> dict[str, dict[str, list[str]]]:
         "DeleteLetter": t.WordSwapRandomCharacterDeletion(),
         "InsertLetter": t.WordSwapRandomCharacterInsertion(letters_to_insert="qZ"),
     }
+    inner: dict[str, Any] = {"random_one": False, "skip_first_char": True, "skip_last_char": True}
+    edits |= {
+        "SwapAdjacent, every inner": t.WordSwapNeighboringCharacterSwap(**inner),
+        "DeleteLetter, every inner": t.WordSwapRandomCharacterDeletion(**inner),
+        "InsertLetter, every inner": t.WordSwapRandomCharacterInsertion(
+            letters_to_insert="qZ", **inner
+        ),
+        "NeighbouringKey, every inner": t.WordSwapQWERTY(**inner),
+    }
     return {
         name: {
             word: sorted(

@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 
 from attacks.errors import AttackError, unknown_name
 from attacks.recipe import Recipe
-from attacks.recipes import deepwordbug, gradient_step, pwws, textfooler
+from attacks.recipes import deepwordbug, gradient_step, pruthi, pwws, textfooler
 
 Builder = Callable[..., Recipe]
 
@@ -21,6 +21,7 @@ GROUP = "withstand.attacks"
 BUILTIN: dict[str, Builder] = {
     "deepwordbug": deepwordbug.build,
     "gradient-step": gradient_step.build,
+    "pruthi": pruthi.build,
     "pwws": pwws.build,
     "textfooler": textfooler.build,
 }

@@ -3,6 +3,7 @@
 from attacks.transformations.characters import (
     DeleteLetter,
     InsertLetter,
+    NeighbouringKey,
     SubstituteLetter,
     SwapAdjacent,
 )
@@ -15,6 +16,7 @@ __all__ = [
     "DeleteLetter",
     "EmbeddingNeighbours",
     "InsertLetter",
+    "NeighbouringKey",
     "Sometimes",
     "SubstituteLetter",
     "SwapAdjacent",

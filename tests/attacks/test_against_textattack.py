@@ -16,17 +16,27 @@ from attacks.text import Candidate, Text
 from attacks.transformations import (
     DeleteLetter,
     InsertLetter,
+    NeighbouringKey,
     SubstituteLetter,
     SwapAdjacent,
     WordNetSynonyms,
 )
+from attacks.transformations.characters import KEYS
 
+# TextAttack calls these keys adjacent, which do not touch; and from G it does not reach F.
+KEYS_APART = set(
+    "ax dw ef fe gd gr ht il jy ku li qs rg sq th uk wd yj".split()  # noqa: SIM905 - readable
+)
+MISSING_THERE = {"gf"}
 FACTS = json.loads(Path(__file__).with_name("textattack-0.3.11.json").read_text())
 EDITS = {
     "SwapAdjacent": SwapAdjacent(),
     "SubstituteLetter": SubstituteLetter(letters="qZ"),
     "DeleteLetter": DeleteLetter(),
     "InsertLetter": InsertLetter(letters="qZ"),
+    "SwapAdjacent, every inner": SwapAdjacent(every=True, keep_ends=True),
+    "DeleteLetter, every inner": DeleteLetter(every=True, keep_ends=True),
+    "InsertLetter, every inner": InsertLetter(letters="qZ", every=True, keep_ends=True),
 }
 
 
@@ -37,6 +47,28 @@ def test_character_edits_draw_from_the_same_sets(name: str) -> None:
         text = Text.of(word).candidate
         drawn = {r for _ in range(400) for r in EDITS[name].replacements(text, 0, rng)}
         assert sorted(drawn) == expected, word
+
+
+def test_slips_on_the_keyboard_are_textattack_s_less_keys_that_do_not_touch() -> None:
+    part, rng = NeighbouringKey(every=True, keep_ends=True), np.random.default_rng(0)
+    for word, expected in FACTS["character_edits"]["NeighbouringKey, every inner"].items():
+        if (
+            len(word) < 4
+        ):  # there it makes none, by a slip of its own; the recipe asks for longer ones
+            continue
+        ours = set(part.replacements(Text.of(word).candidate, 0, rng))
+        differing = {
+            (a + b).lower()
+            for rewrite in ours ^ set(expected)
+            for a, b in zip(word, rewrite, strict=True)
+            if a != b
+        }
+        assert differing <= KEYS_APART | MISSING_THERE, word
+
+
+def test_touching_is_mutual_and_every_letter_has_a_key() -> None:
+    assert sorted(KEYS) == sorted("abcdefghijklmnopqrstuvwxyz")
+    assert all(a in KEYS[b] for a, keys in KEYS.items() for b in keys)
 
 
 def test_edit_distances() -> None:

@@ -142,6 +142,18 @@ def test_deepwordbug_keeps_to_its_edit_distance() -> None:
     assert {(o.status, o.changes) for o in untouched} == {(Status.FAILED, ())}
 
 
+def test_pruthi_makes_one_slip_inside_one_longer_word() -> None:
+    for words in (1, 2):
+        for outcome in attack(recipes.load("pruthi", words=words)):
+            assert len(outcome.changes) <= words
+            for change in outcome.changes:
+                before, after = change.before, change.after
+                assert (before[0], before[-1]) == (after[0], after[-1])
+                assert len(before) >= 4
+                assert levenshtein(before, after) <= 2, "a swap is two"
+    assert {o.status for o in attack(recipes.load("pruthi"))} == {Status.SUCCEEDED, Status.FAILED}
+
+
 def test_textfooler_obeys_its_encoder() -> None:
     loose, strict = (recipes.load("textfooler", min_similarity=least) for least in (0.0, 1.0))
     assert any(o.changes for o in attack(loose))

@@ -21,6 +21,7 @@ from attacks.transformations import (
     DeleteLetter,
     EmbeddingNeighbours,
     InsertLetter,
+    NeighbouringKey,
     Sometimes,
     SubstituteLetter,
     SwapAdjacent,
@@ -30,8 +31,17 @@ from attacks.transformations import (
 from attacks.transformations.case import match_case
 
 CHARACTERS = (SwapAdjacent(), SubstituteLetter(), DeleteLetter(), InsertLetter())
+EVERY = (
+    SwapAdjacent(every=True, keep_ends=True),
+    SubstituteLetter(every=True, keep_ends=True),
+    DeleteLetter(every=True, keep_ends=True),
+    InsertLetter(every=True, keep_ends=True),
+    NeighbouringKey(every=True, keep_ends=True),
+)
 ALL = (
     *CHARACTERS,
+    *EVERY,
+    NeighbouringKey(),
     Composite(CHARACTERS),
     Sometimes(Composite(CHARACTERS), 0.5),
     EmbeddingNeighbours(),
@@ -92,6 +102,22 @@ def test_character_edits_are_one_edit_each(word: str, seed: int) -> None:
     assert all(len(r) == len(word) - 1 and levenshtein(word, r) == 1 for r in delete)
     assert all(len(r) == len(word) + 1 and levenshtein(word, r) == 1 for r in insert)
     assert all(len(found) == (len(word) > 1) for found in (substitute, delete, insert))
+
+
+@pytest.mark.parametrize("part", EVERY, ids=lambda part: type(part).__name__)
+@given(word=words, seed=st.integers(0, 2**32))
+def test_the_ends_of_a_word_are_kept_and_all_places_tried(
+    part: Transformation, word: str, seed: int
+) -> None:
+    text = Text.of(word).candidate
+    if text.words != (word,):
+        return
+    found = part.replacements(text, 0, np.random.default_rng(seed))
+    assert all(r[0] == word[0] and r[-1] == word[-1] for r in found)
+    if isinstance(part, SubstituteLetter):
+        assert len(found) == max(0, len(word) - 2)
+    if isinstance(part, DeleteLetter):
+        assert set(found) == {word[:i] + word[i + 1 :] for i in range(1, len(word) - 1)}
 
 
 def test_words_of_one_letter_or_one_letter_repeated_have_no_swap() -> None:
