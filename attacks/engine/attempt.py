@@ -82,10 +82,8 @@ class Attempt:
 
     def propose(self, current: Candidate, index: int) -> Steps[list[Candidate]]:
         """Rewrites of word `index` of `current` that pass every constraint, in proposal order."""
-        replacements = yield from proposals(self.recipe.transformation, current, index, self.rng)
-        rewrites = dict.fromkeys(current.replace(index, string) for string in replacements)
-        rewrites.pop(current, None)
-        kept = list(rewrites)
+        found = yield from self._proposed(current, index)
+        kept = [current.replace(index, string) for string in found]
         for constraint in self.recipe.constraints:
             if not kept:
                 break
@@ -101,9 +99,8 @@ class Attempt:
         if self.recipe.constraints:
             candidates = yield from self.propose(self.original, index)
             return [candidate.word(index) for candidate in candidates]
-        # Nothing looks at candidates: to make one a string would cost more than to find the string.
-        found = yield from proposals(self.recipe.transformation, self.original, index, self.rng)
-        return [string for string in dict.fromkeys(found) if string != self.original.word(index)]
+        # Nothing looks at candidates: to make one would cost more than to find its string.
+        return (yield from self._proposed(self.original, index))
 
     def score(
         self, candidates: Sequence[Candidate], *, probing: bool = False
@@ -164,6 +161,10 @@ class Attempt:
         largest = float(np.abs(row).max(initial=0.0)) or 1.0
         gains = iter((row.astype(np.float64) / largest).round(GAIN_DECIMALS).tolist())
         return {index: [next(gains) for _ in options[index]] for index in places}
+
+    def _proposed(self, current: Candidate, index: int) -> Steps[list[str]]:
+        found = yield from proposals(self.recipe.transformation, current, index, self.rng)
+        return [string for string in dict.fromkeys(found) if string != current.word(index)]
 
     def _opened(self) -> Scored:
         assert self.first is not None  # noqa: S101 - scored by the caller

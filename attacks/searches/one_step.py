@@ -16,7 +16,7 @@ class OneStep:
     Every editable word has one candidate: the rewrite with the highest first-order estimate. Those that
     promise to raise the loss are taken in that order, up to a share of the editable words that is drawn
     for each example from U(least, most). Whatever the length, it costs two queries, one of them with its
-    gradient.
+    gradient. Constraints are asked of every rewrite by itself, not of all of them together.
     """
 
     least: float = 0.0

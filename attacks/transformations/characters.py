@@ -9,8 +9,9 @@ on (Pruthi et al., ACL 2019).
 from __future__ import annotations
 
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -34,9 +35,8 @@ class SwapAdjacent:
             for i in _places(word, self.keep_ends)
             if i + 1 < len(word) - self.keep_ends and word[i] != word[i + 1]
         ]
-        return _distinct(
-            word[:i] + word[i + 1] + word[i] + word[i + 2 :]
-            for i in _chosen(places, self.every, rng)
+        return _at(
+            places, self.every, rng, lambda i: word[:i] + word[i + 1] + word[i] + word[i + 2 :]
         )
 
 
@@ -53,10 +53,11 @@ class SubstituteLetter:
     ) -> Sequence[str]:
         """See `attacks.protocols.Transformation.replacements`."""
         word = current.word(index)
-        return _distinct(
-            word[:i] + _draw(self.letters.replace(word[i], ""), rng) + word[i + 1 :]
-            for i in _chosen(_places(word, self.keep_ends), self.every, rng)
-        )
+
+        def substituted(i: int) -> str:
+            return word[:i] + _draw(self.letters.replace(word[i], ""), rng) + word[i + 1 :]
+
+        return _at(_places(word, self.keep_ends), self.every, rng, substituted)
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,8 @@ class DeleteLetter:
     ) -> Sequence[str]:
         """See `attacks.protocols.Transformation.replacements`."""
         word = current.word(index)
-        return _distinct(
-            word[:i] + word[i + 1 :]
-            for i in _chosen(_places(word, self.keep_ends), self.every, rng)
-        )
+        places = _places(word, self.keep_ends)
+        return _at(places, self.every, rng, lambda i: word[:i] + word[i + 1 :])
 
 
 @dataclass(frozen=True)
@@ -90,29 +89,10 @@ class InsertLetter:
     ) -> Sequence[str]:
         """See `attacks.protocols.Transformation.replacements`."""
         word = current.word(index)
-        return _distinct(
-            word[:i] + _draw(self.letters, rng) + word[i:]
-            for i in _chosen(_places(word, self.keep_ends), self.every, rng)
+        places = _places(word, self.keep_ends)
+        return _at(
+            places, self.every, rng, lambda i: word[:i] + _draw(self.letters, rng) + word[i:]
         )
-
-
-ROWS = (("qwertyuiop", 0.0), ("asdfghjkl", 0.25), ("zxcvbnm", 0.75))
-"""The letters of a QWERTY keyboard (ANSI INCITS 154), and how far each row is shifted, in keys."""
-
-
-def _touching(letter: str) -> str:
-    """The letters whose keys touch that of `letter`, row by row."""
-    at = {key: (y, x + shift) for y, (row, shift) in enumerate(ROWS) for x, key in enumerate(row)}
-    y, x = at[letter]
-    return "".join(
-        key
-        for key, (other, place) in at.items()
-        if (other == y and abs(place - x) == 1) or (abs(other - y) == 1 and abs(place - x) < 1)
-    )
-
-
-KEYS = {letter: _touching(letter) for row, _ in ROWS for letter in row}
-"""For each letter those whose keys touch its own."""
 
 
 @dataclass(frozen=True)
@@ -130,9 +110,27 @@ class NeighbouringKey:
         slips = [
             word[:i] + (key.upper() if word[i].isupper() else key) + word[i + 1 :]
             for i in _places(word, self.keep_ends)
-            for key in KEYS.get(word[i].lower(), "")
+            for key in touching(word[i].lower())
         ]
-        return _distinct(slips[i] for i in _chosen(range(len(slips)), self.every, rng))
+        return _at(range(len(slips)), self.every, rng, slips.__getitem__)
+
+
+ROWS = (("qwertyuiop", 0.0), ("asdfghjkl", 0.25), ("zxcvbnm", 0.75))
+"""The letters of a QWERTY keyboard (ANSI INCITS 154), and how far each row is shifted, in keys."""
+
+
+@cache
+def touching(letter: str) -> str:
+    """The letters whose keys touch that of `letter`, row by row; none where it has no key."""
+    at = {key: (y, x + shift) for y, (row, shift) in enumerate(ROWS) for x, key in enumerate(row)}
+    if letter not in at:
+        return ""
+    y, x = at[letter]
+    return "".join(
+        key
+        for key, (other, place) in at.items()
+        if (other == y and abs(place - x) == 1) or (abs(other - y) == 1 and abs(place - x) < 1)
+    )
 
 
 def _places(word: str, keep_ends: bool) -> Sequence[int]:
@@ -141,14 +139,13 @@ def _places(word: str, keep_ends: bool) -> Sequence[int]:
     return range(1, len(word) - 1) if keep_ends else range(len(word))
 
 
-def _chosen(places: Sequence[int], every: bool, rng: np.random.Generator) -> Sequence[int]:
-    if every or not places:
-        return places
-    return (places[int(rng.integers(len(places)))],)
-
-
-def _distinct(words: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(words))
+def _at(
+    places: Sequence[int], every: bool, rng: np.random.Generator, edit: Callable[[int], str]
+) -> tuple[str, ...]:
+    """The edit at one drawn place, or at each, every string once."""
+    if not every and places:
+        places = (places[int(rng.integers(len(places)))],)
+    return tuple(dict.fromkeys(map(edit, places)))
 
 
 def _draw(letters: str, rng: np.random.Generator) -> str:

@@ -36,7 +36,7 @@ class Others:
 
 
 class Table:
-    """A logit for every text of three words; only what is asked for twice would be counted twice."""
+    """A logit for every text of three words."""
 
     labels = ("no", "yes")
     fingerprint = "table"

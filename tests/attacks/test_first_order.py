@@ -15,7 +15,7 @@ from attacks.victims.huggingface import HuggingFaceVictim
 from tests.harness import tiny
 
 TEXT = "the film was good and the plot is a warm one"
-KINDS = [*tiny.HEADS, *tiny.ENCODER_DECODERS]
+KINDS = [k for k in (*tiny.HEADS, *tiny.ENCODER_DECODERS) if not tiny.embeds_twice(k)]
 
 
 def swaps(text: str = TEXT, *edits: tuple[str, tuple[str, ...]], label: int = 1) -> Swaps:
@@ -71,10 +71,6 @@ def test_the_estimate_is_the_slope_of_the_loss(kind: str) -> None:
     model = tiny.classifier(kind, dropout=0.0).eval()
     item = swaps(TEXT, ("film", ("movie", "plot")), ("good", ("bad",)), ("warm", ("dull", "fine")))
     white = victim(model, kind).first_order()
-    if tiny.embeds_twice(kind):
-        with pytest.raises(AttackError, match="once a pass"):
-            white.run(white.encode([item]))
-        pytest.skip("refused with a clear message, as it must be")
     # Other texts in the batch change neither the padding nor the answer.
     others = [
         swaps("a film", ("film", ("plot",))),
@@ -91,6 +87,15 @@ def test_the_estimate_is_the_slope_of_the_loss(kind: str) -> None:
     asked = victim(model, kind)
     (logits,) = asked.run(asked.encode([item.strings]))
     np.testing.assert_array_equal(answer.logits, logits)
+
+
+def test_a_model_that_embeds_twice_a_pass_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny.classifier().eval()
+    once = model.forward
+    monkeypatch.setattr(model, "forward", lambda **inputs: (once(**inputs), once(**inputs))[1])
+    white = victim(model).first_order()
+    with pytest.raises(AttackError, match="once a pass"):
+        white.run(white.encode([swaps(TEXT, ("film", ("plot",)))]))
 
 
 def test_weights_modes_and_gradients_are_left_as_they_were() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from attacks import recipes
+from attacks.constraints import EditDistance
 from attacks.constraints.edit_distance import levenshtein
 from attacks.constraints.similarity import SIMILARITY
 from attacks.engine.scheduler import Job, run
@@ -217,6 +218,13 @@ def test_a_gradient_step_takes_each_words_best_rewrite_and_asks_once() -> None:
         changed = {change.before.lower() for change in outcome.changes}
         assert changed >= {w for w in Lexicon.words if w in outcome.original[0].lower()}
     assert all(o.status is Status.SUCCEEDED for o in found)
+
+
+def test_constraints_are_asked_of_each_rewrite_of_a_gradient_step() -> None:
+    free = recipes.load("gradient-step", least=1.0)
+    for outcome in attack(replace(free, constraints=(EditDistance(2),))):
+        assert all(levenshtein(c.before, c.after) <= 2 for c in outcome.changes)
+    assert any(levenshtein(c.before, c.after) > 2 for o in attack(free) for c in o.changes)
 
 
 def test_a_gradient_step_leaves_alone_what_is_wrong_already() -> None:
