@@ -1,7 +1,7 @@
-"""Models: found, checked, loaded quietly, fingerprinted and saved.
+"""Models: loaded quietly, fingerprinted and saved.
 
-`resolve` and `check_model` read small files only; `load_classifier` and `load_encoder` read safetensors
-only. Everything here works with transformers 4.57 and 5.
+`load_classifier` and `load_encoder` read safetensors only; what can be said of a model before that
+stands in `model_checks`. Everything here works with transformers 4.57 and 5.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError, in_words
+from harness.model_checks import agreed_labels
 from harness.model_files import (
     ModelFacts,
     ModelSource,
@@ -35,19 +36,14 @@ __all__ = [
     "LoadedModel",
     "ModelFacts",
     "ModelSource",
-    "check_model",
     "check_model_folder",
-    "classifier_labels",
     "load_classifier",
     "load_encoder",
-    "planned_labels",
     "resolve",
     "save_classifier",
     "state_fingerprint",
 ]
 
-LONGEST = 512
-"""Tokens at which texts are cut where nothing was said and the model takes more."""
 ENCODER_LENGTH = 256
 """Tokens of a text that a sentence encoder reads at most."""
 
@@ -75,72 +71,6 @@ class LoadedModel:
     new_head: bool
 
 
-def check_model(
-    spec: str,
-    *,
-    max_length: int | None = None,
-    classify: bool = True,
-    trust_remote_code: bool = False,
-) -> ModelFacts:
-    """Everything about a model that can be found out without loading it.
-
-    Of a hub id the small files are fetched, and its weights are left for the loading.
-
-    Args:
-        spec: a bundle, a folder or a Hugging Face id.
-        max_length: the longest input that is planned, in tokens.
-        classify: whether it is to be a classifier (and not a sentence encoder alone).
-
-    Raises:
-        HarnessError: as `resolve` and `check_model_folder`; or the model does not take `max_length`.
-    """
-    source = resolve(spec)
-    folder = fetch(source, weights=False, trust_remote_code=trust_remote_code)
-    facts = check_model_folder(
-        folder,
-        classify=classify,
-        trust_remote_code=trust_remote_code,
-        weights=source.kind != "hub",
-    )
-    if max_length is not None and facts.longest is not None and max_length > facts.longest:
-        raise HarnessError(
-            f"max_length is {max_length:,}, and {spec} takes at most {facts.longest:,} tokens."
-        )
-    return facts
-
-
-def input_length(spec: str, wanted: int | None) -> int:
-    """Tokens at which texts for a model are cut: those wanted, else all that it takes, up to `LONGEST`.
-
-    Raises HarnessError where the model takes fewer than are wanted.
-    """
-    facts = check_model(spec, max_length=wanted)
-    return wanted if wanted is not None else min(facts.longest or LONGEST, LONGEST)
-
-
-def classifier_labels(spec: str) -> tuple[str, ...]:
-    """Label names of a fine-tuned classifier, from its configuration alone.
-
-    Raises HarnessError where it has no classification head.
-    """
-    facts = check_model(spec)
-    if not facts.classifier:
-        raise HarnessError(
-            f"{spec} is an encoder without a classification head, so it has no labels. Fine-tune it "
-            "first (withstand train) and name the folder that this leaves."
-        )
-    return _own_labels(facts)
-
-
-def planned_labels(spec: str, labels: Sequence[str] = ()) -> tuple[str, ...]:
-    """Label names to read data by: those of a classifier, else those given (none: the data decide).
-
-    Raises HarnessError where a classifier has others than those given, or the same in another order.
-    """
-    facts = check_model(spec)
-    return _agreed_labels(spec, facts, labels) if facts.classifier else tuple(labels)
-
-
 def load_classifier(
     spec: str,
     labels: Sequence[str] | None = None,
@@ -166,7 +96,7 @@ def load_classifier(
     source = resolve(spec)
     folder = fetch(source, weights=True, trust_remote_code=trust_remote_code)
     facts = check_model_folder(folder, trust_remote_code=trust_remote_code)
-    names = _agreed_labels(spec, facts, labels)
+    names = agreed_labels(spec, facts, labels)
     tokenizer = _tokenizer(folder, trust_remote_code)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -311,37 +241,6 @@ def _forget_last_call(tokenizer: Any) -> None:
     if backend is not None:
         backend.no_padding()
         backend.no_truncation()
-
-
-def _own_labels(facts: ModelFacts) -> tuple[str, ...]:
-    return facts.labels or tuple(f"LABEL_{number}" for number in range(facts.classes))
-
-
-def _agreed_labels(spec: str, facts: ModelFacts, labels: Sequence[str] | None) -> tuple[str, ...]:
-    """The labels that both sides can mean, or a HarnessError."""
-    wanted = tuple(labels or ())
-    if not facts.classifier:
-        if len(wanted) < 2:
-            raise HarnessError(
-                f"{spec} has no classification head. A new one needs at least two label names, and "
-                f"got {in_words(wanted) or 'none'}."
-            )
-        return wanted
-    own = _own_labels(facts)
-    if not wanted or wanted == own:
-        return own
-    if facts.labels is None and len(wanted) == facts.classes:
-        return wanted
-    written = "[" + ", ".join(f'"{name}"' for name in own) + "]"
-    if set(wanted) == set(own):
-        raise HarnessError(
-            f"{spec} has the labels {in_words(own)} in this order, and {in_words(wanted)} was given. "
-            f"Set model.labels = {written}."
-        )
-    raise HarnessError(
-        f"{spec} is a classifier for {in_words(own)}, and the labels are {in_words(wanted)}. Give data "
-        "with its labels, or start from an encoder that has no head yet."
-    )
 
 
 def _tokenizer(folder: Path, trust_remote_code: bool) -> Any:

@@ -19,7 +19,7 @@ def check_training(plan: Plan, stages: Sequence[Stage], runs: Path) -> None:
 
     Raises PlanError, HarnessError or ReportError, each with exit code 2.
     """
-    from harness.models import check_model
+    from harness.model_checks import check_model
 
     wanted: list[str] = []
     for stage in stages:

@@ -110,9 +110,9 @@ def train_run(
 def data_of(plan: Plan) -> Prepared:
     """The plan's three splits, labels numbered as its base model numbers them where that has any.
 
-    Raises HarnessError as `harness.splits.prepare` and `harness.models.planned_labels` do.
+    Raises HarnessError as `harness.splits.prepare` and `harness.model_checks.planned_labels` do.
     """
-    from harness.models import planned_labels
+    from harness.model_checks import planned_labels
     from harness.splits import prepare
 
     labels = planned_labels(plan.model.base, plan.model.labels)

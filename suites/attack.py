@@ -92,7 +92,7 @@ def attack_run(
 
 def _load(request: AttackRequest) -> tuple[tuple[str, ...], Sequence[Example]]:
     """Label names of the model and the examples; every mismatch is found before the weights load."""
-    from harness.models import classifier_labels
+    from harness.model_checks import classifier_labels
     from harness.splits import load_split
 
     labels = classifier_labels(request.model)

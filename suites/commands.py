@@ -72,7 +72,7 @@ def attack(
 ) -> None:
     """Attack a model with one recipe and report what withstood."""
     from attacks.engine.scheduler import EngineConfig
-    from harness.models import input_length
+    from harness.model_checks import input_length
     from reports.progress import progress
     from suites.attack import AttackRequest, attack_run, show
 

@@ -28,7 +28,7 @@ def check_audit(plan: Plan, model: str, runs: Path) -> None:
 
     Raises PlanError, HarnessError or ReportError, each with exit code 2.
     """
-    from harness.models import check_model, classifier_labels
+    from harness.model_checks import check_model, classifier_labels
 
     _check_audit_section(plan)
     probe_writable(runs)

@@ -16,14 +16,12 @@ import tiny
 import torch
 
 from harness.errors import HarnessError
+from harness.model_checks import check_model, classifier_labels, planned_labels
 from harness.models import (
     LoadedModel,
-    check_model,
     check_model_folder,
-    classifier_labels,
     load_classifier,
     load_encoder,
-    planned_labels,
     resolve,
     save_classifier,
     state_fingerprint,
