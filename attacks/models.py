@@ -45,12 +45,19 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Slopes:
-    """What one gradient says: the victim's logits for the text, shape (labels,), and for every
-    replacement, span by span, how much it would raise the loss, shape (len(swaps),).
+    """What one gradient says.
+
+    Attributes:
+        logits: the victim's for the text, shape (labels,).
+        gains: for every replacement, span by span, how much it would raise the loss; shape
+            (len(swaps),).
+        weights: for every span the L1 norm of the mean gradient at its tokens, shape (len(spans),): how
+            much the word weighs (Yoo and Qi, EMNLP Findings 2021, section 3.1).
     """
 
     logits: Floats
     gains: Floats
+    weights: Floats
 
 
 Question = Inputs | Swaps
@@ -63,7 +70,8 @@ Answer = Floats | Words | Slopes
 def finite(answer: Answer) -> bool:
     """Whether there is neither NaN nor infinity in it."""
     if isinstance(answer, Slopes):
-        return bool(np.isfinite(answer.logits).all() and np.isfinite(answer.gains).all())
+        rows = (answer.logits, answer.gains, answer.weights)
+        return all(bool(np.isfinite(row).all()) for row in rows)
     return bool(np.isfinite(answer.scores if isinstance(answer, Words) else answer).all())
 
 

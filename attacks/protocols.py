@@ -42,6 +42,56 @@ T = TypeVar("T")
 Steps = Generator[Ask, Any, T]
 
 
+def together(parts: Sequence[Steps[T]]) -> Steps[list[T]]:
+    """Run several generators side by side; return what they return, in order.
+
+    What they ask of one model at the same time becomes one `Ask`, so that a search whose branches do
+    not depend on each other fills batches by itself. They advance in order and in step, so that what
+    they draw from a common random generator is the same every time.
+
+    Once one has raised an exception, no further questions are taken; those that the others have put by
+    then (and that a budget has been charged for) are still asked and answered before it is raised.
+    """
+    results: dict[int, T] = {}
+    waiting: dict[int, Ask] = {}
+    failure: Exception | None = None
+
+    def advance(number: int, answer: Any) -> None:
+        nonlocal failure
+        over = failure is not None
+        try:
+            ask = parts[number].send(answer)
+        except StopIteration as end:
+            results[number] = end.value
+        except Exception as error:  # raised again when all others have got their answers
+            failure = failure or error
+        else:
+            if over:
+                parts[number].close()
+            else:
+                waiting[number] = ask
+
+    try:
+        for number in range(len(parts)):
+            if failure is None:
+                advance(number, None)
+        while waiting:
+            model = waiting[min(waiting)].model
+            group = {n: ask for n, ask in sorted(waiting.items()) if ask.model == model}
+            answers = yield Ask(model, tuple(q for ask in group.values() for q in ask.inputs))
+            start = 0
+            for number, ask in group.items():
+                del waiting[number]
+                advance(number, answers[start : start + len(ask.inputs)])
+                start += len(ask.inputs)
+    finally:
+        for part in parts:
+            part.close()
+    if failure is not None:
+        raise failure
+    return [results[number] for number in range(len(parts))]
+
+
 @dataclass(frozen=True, slots=True)
 class Scored:
     """A candidate with the victim's answer.
@@ -55,12 +105,21 @@ class Scored:
     predicted: int
     confidence: float
 
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """Sorts the text that is nearest to the goal last; in a `max` the earliest among equals wins."""
+        return self.succeeded, self.score
+
 
 class Goal(Protocol):
     """What the attack is after."""
 
     def judge(self, probabilities: Floats, label: int) -> tuple[float, bool]:
         """(score, succeeded) for one row of class probabilities, shape (labels,)."""
+
+
+Proposal = str | Candidate
+"""What may stand in the place of a word; a whole candidate where more than that word changes."""
 
 
 class Transformation(Protocol):
@@ -73,12 +132,12 @@ class Transformation(Protocol):
 
 
 class ModelTransformation(Protocol):
-    """Ways to rewrite one word that need a model: batched by the scheduler."""
+    """Ways to rewrite one word that need a model (batched by the scheduler), or more than the word."""
 
     def propose(
         self, current: Candidate, index: int, rng: np.random.Generator
-    ) -> Steps[Sequence[str]]:
-        """As `Transformation.replacements`, by asking."""
+    ) -> Steps[Sequence[Proposal]]:
+        """As `Transformation.replacements`, by asking; each made from `current`."""
 
 
 def proposals(
@@ -86,10 +145,10 @@ def proposals(
     current: Candidate,
     index: int,
     rng: np.random.Generator,
-) -> Steps[Sequence[str]]:
+) -> Steps[Sequence[Proposal]]:
     """What either kind of transformation proposes."""
     if hasattr(part, "propose"):  # isinstance of a protocol takes ten times as long
-        found: Sequence[str] = yield from part.propose(current, index, rng)
+        found: Sequence[Proposal] = yield from part.propose(current, index, rng)
         return found
     return part.replacements(current, index, rng)
 

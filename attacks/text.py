@@ -132,23 +132,44 @@ class Candidate:
 
         A deleted word takes the white space before it along (after it, at the start of a field).
         """
+        return self._layout[0]
+
+    def span(self, index: int) -> tuple[int, int, int]:
+        """Where word `index` of the original stands now: field number, start and end in characters."""
+        word = self.origin.words[index]
+        shift = 0
+        for edit, (start, end, behind) in zip(self.edits, self._layout[1], strict=True):
+            if edit.index == index:
+                return word.field, start, end
+            if edit.index < index and self.origin.words[edit.index].field == word.field:
+                shift = behind
+        return word.field, word.start + shift, word.end + shift
+
+    @cached_property
+    def _layout(self) -> tuple[tuple[str, ...], tuple[tuple[int, int, int], ...]]:
+        """The field values; of each edit its start and end in them, and how far it moves the rest."""
         if not self.edits:
-            return self.origin.strings
+            return self.origin.strings, ()
         pieces: list[list[str]] = [[] for _ in self.origin.fields]
-        position = [0] * len(self.origin.fields)
+        read, written = [0] * len(self.origin.fields), [0] * len(self.origin.fields)
         blank = [True] * len(self.origin.fields)  # nothing but white space has been written yet
+        places = []
         for edit in self.edits:
             word = self.origin.words[edit.index]
-            value = self.origin.strings[word.field]
-            before, end = value[position[word.field] : word.start], word.end
-            blank[word.field] &= not before.strip()
-            if not edit.replacement and blank[word.field]:
+            field, end = word.field, word.end
+            value = self.origin.strings[field]
+            before = value[read[field] : word.start]
+            blank[field] &= not before.strip()
+            if not edit.replacement and blank[field]:
                 end += len(value[end:]) - len(value[end:].lstrip())
             elif not edit.replacement:
                 before = before.rstrip()
-            blank[word.field] &= not edit.replacement
-            pieces[word.field] += (before, edit.replacement)
-            position[word.field] = end
-        return tuple(
-            "".join(pieces[n]) + value[position[n] :] for n, value in enumerate(self.origin.strings)
+            blank[field] &= not edit.replacement
+            pieces[field] += (before, edit.replacement)
+            start = written[field] + len(before)
+            read[field], written[field] = end, start + len(edit.replacement)
+            places.append((start, written[field], written[field] - end))
+        strings = tuple(
+            "".join(pieces[n]) + value[read[n] :] for n, value in enumerate(self.origin.strings)
         )
+        return strings, tuple(places)

@@ -82,25 +82,39 @@ class Attempt:
 
     def propose(self, current: Candidate, index: int) -> Steps[list[Candidate]]:
         """Rewrites of word `index` of `current` that pass every constraint, in proposal order."""
-        found = yield from self._proposed(current, index)
-        kept = [current.replace(index, string) for string in found]
+        found = yield from proposals(self.recipe.transformation, current, index, self.rng)
+        made = (p if isinstance(p, Candidate) else current.replace(index, p) for p in found)
+        new = [candidate for candidate in dict.fromkeys(made) if candidate != current]
+        return (yield from self.admissible(new, current))
+
+    def admissible(
+        self, candidates: Sequence[Candidate], previous: Candidate
+    ) -> Steps[list[Candidate]]:
+        """Those candidates, made from `previous` in one step, that every constraint allows."""
+        kept = list(candidates)
         for constraint in self.recipe.constraints:
             if not kept:
                 break
             if isinstance(constraint, Constraint):
-                kept = [c for c in kept if constraint.allows(c, current)]
+                kept = [c for c in kept if constraint.allows(c, previous)]
             else:
-                mask = yield from constraint.filter(kept, current)
+                mask = yield from constraint.filter(kept, previous)
                 kept = [c for c, keep in zip(kept, mask, strict=True) if keep]
         return kept
 
     def rewrites(self, index: int) -> Steps[list[str]]:
-        """What `propose` offers for a word of the original, as the strings alone."""
+        """What `propose` offers for a word of the original, as the strings alone.
+
+        Proposals that change more than the word are left out.
+        """
+        original = self.original
         if self.recipe.constraints:
-            candidates = yield from self.propose(self.original, index)
-            return [candidate.word(index) for candidate in candidates]
+            candidates = yield from self.propose(original, index)
+            return [c.word(index) for c in candidates if c.changed == (index,)]
         # Nothing looks at candidates: to make one would cost more than to find its string.
-        return (yield from self._proposed(self.original, index))
+        found = yield from proposals(self.recipe.transformation, original, index, self.rng)
+        word = original.word(index)
+        return [p for p in dict.fromkeys(found) if isinstance(p, str) and p != word]
 
     def score(
         self, candidates: Sequence[Candidate], *, probing: bool = False
@@ -113,11 +127,16 @@ class Attempt:
         Raises BudgetSpent when not all of them fit the query budget and none that fits succeeds;
         if one does, the answers to those that fit are returned.
         """
-        affordable = self._affordable(candidates)
+        affordable, new = self._affordable(candidates)
         results: list[Scored] = []
         if affordable:
             self.queries += len(affordable)
-            logits: Floats = yield Ask(VICTIM, tuple(c.strings for c in affordable))
+            try:
+                logits: Floats = yield Ask(VICTIM, tuple(c.strings for c in affordable))
+            except GeneratorExit:  # never asked: another branch of the search came to an end
+                self.queries -= len(affordable)
+                self._seen -= new
+                raise
             probabilities = softmax(logits, self._temperature)
             results = [self._judge(c, p) for c, p in zip(affordable, probabilities, strict=True)]
         if not probing:
@@ -129,42 +148,46 @@ class Attempt:
             raise BudgetSpent
         return results
 
-    def first_order(self, options: Mapping[int, Sequence[str]]) -> Steps[dict[int, list[float]]]:
-        """How much each rewrite of a word of the original would raise the loss, by one gradient.
+    def first_order(
+        self, options: Mapping[int, Sequence[str]], current: Candidate | None = None
+    ) -> Steps[dict[int, list[float]]]:
+        """How much each rewrite of a word would raise the loss, by one gradient.
 
         Args:
             options: by word index what could stand in its place.
+            current: the text as it stands; the original where None.
 
         Returns:
             By word index an estimate a rewrite, in order, relative to the largest of the text and
-            rounded (float noise decides nothing). It is one query of the original, and does instead
-            of `start` where it comes first.
+            rounded (float noise decides nothing). It is one query of the text, and does instead of
+            `start` where it comes first.
 
         Raises AlreadyWrong as `start` does, BudgetSpent as `score` does.
         """
-        if not self._affordable([self.original]):
+        slopes = yield from self._slopes(options, current or self.original)
+        gains = iter(_comparable(slopes.gains))
+        return {index: [next(gains) for _ in options[index]] for index in options}
+
+    def weights(self, indices: Sequence[int]) -> Steps[dict[int, float]]:
+        """How much words of the original weigh by the gradient (`Slopes.weights`), as `first_order`."""
+        slopes = yield from self._slopes(dict.fromkeys(indices, ()), self.original)
+        return dict(zip(indices, _comparable(slopes.weights), strict=True))
+
+    def _slopes(self, options: Mapping[int, Sequence[str]], current: Candidate) -> Steps[Slopes]:
+        if not self._affordable([current])[0]:
             raise BudgetSpent
         self.queries += 1
-        words = self.example.text.words
-        places = {index: words[index] for index in options}
         swaps = Swaps(
-            strings=self.original.strings,
+            strings=current.strings,
             label=self.example.label,
-            spans=tuple((w.field, w.start, w.end) for w in places.values()),
-            replacements=tuple(tuple(options[index]) for index in places),
+            spans=tuple(current.span(index) for index in options),
+            replacements=tuple(tuple(options[index]) for index in options),
         )
         answers: list[Slopes] = yield Ask(FIRST_ORDER, (swaps,))
         (probabilities,) = softmax(answers[0].logits[np.newaxis], self._temperature)
-        self._remember(self._judge(self.original, probabilities))
+        self._remember(self._judge(current, probabilities))
         self._opened()
-        row = answers[0].gains
-        largest = float(np.abs(row).max(initial=0.0)) or 1.0
-        gains = iter((row.astype(np.float64) / largest).round(GAIN_DECIMALS).tolist())
-        return {index: [next(gains) for _ in options[index]] for index in places}
-
-    def _proposed(self, current: Candidate, index: int) -> Steps[list[str]]:
-        found = yield from proposals(self.recipe.transformation, current, index, self.rng)
-        return [string for string in dict.fromkeys(found) if string != current.word(index)]
+        return answers[0]
 
     def _opened(self) -> Scored:
         assert self.first is not None  # noqa: S101 - scored by the caller
@@ -172,15 +195,18 @@ class Attempt:
             raise AlreadyWrong
         return self.first
 
-    def _affordable(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+    def _affordable(self, candidates: Sequence[Candidate]) -> tuple[list[Candidate], set[Inputs]]:
+        """The candidates that fit the budget, and the inputs among them that it was charged for."""
         kept: list[Candidate] = []
+        charged: set[Inputs] = set()
         for candidate in candidates:
-            new = candidate.strings not in self._seen
-            if new and self._budget is not None and len(self._seen) >= self._budget:
-                break
-            self._seen.add(candidate.strings)
+            if candidate.strings not in self._seen:
+                if self._budget is not None and len(self._seen) >= self._budget:
+                    break
+                self._seen.add(candidate.strings)
+                charged.add(candidate.strings)
             kept.append(candidate)
-        return kept
+        return kept, charged
 
     def _judge(self, candidate: Candidate, probabilities: Floats) -> Scored:
         label = self.example.label
@@ -192,11 +218,14 @@ class Attempt:
     def _remember(self, scored: Scored) -> None:
         if self.first is None:
             self.first = scored
-        if self.best is None or (scored.succeeded, scored.score) > (
-            self.best.succeeded,
-            self.best.score,
-        ):
+        if self.best is None or scored.rank > self.best.rank:
             self.best = scored
+
+
+def _comparable(row: Floats) -> list[float]:
+    largest = float(np.abs(row).max(initial=0.0)) or 1.0
+    found: list[float] = (row.astype(np.float64) / largest).round(GAIN_DECIMALS).tolist()
+    return found
 
 
 def derive_seed(seed: int, example_id: str, recipe: str) -> int:

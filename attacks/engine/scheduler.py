@@ -147,7 +147,9 @@ class _Engine:
         except AlreadyWrong:
             yield self._land(flight, Status.SKIPPED)
         except BudgetSpent:
-            yield self._land(flight, Status.OUT_OF_BUDGET)
+            best = flight.attempt.best  # a branch may have succeeded with the last query of all
+            won = best is not None and best.succeeded
+            yield self._land(flight, Status.SUCCEEDED if won else Status.OUT_OF_BUDGET)
         except AttackError:
             raise
         except Exception:  # one odd example ends in an errored outcome, the campaign goes on

@@ -1,8 +1,25 @@
 """Orders in which candidates are tried: plain code for one example, no knowledge of batches."""
 
 from attacks.searches.beam import Beam
+from attacks.searches.differential_evolution import DifferentialEvolution
+from attacks.searches.draws import Draws
+from attacks.searches.genetic import Genetic, ImprovedGenetic
+from attacks.searches.gradient_beam import GradientBeam
 from attacks.searches.one_step import OneStep
+from attacks.searches.particle_swarm import LevySwarm, ParticleSwarm
 from attacks.searches.weighted_saliency import WeightedSaliency
 from attacks.searches.word_importance import WordImportance
 
-__all__ = ["Beam", "OneStep", "WeightedSaliency", "WordImportance"]
+__all__ = [
+    "Beam",
+    "DifferentialEvolution",
+    "Draws",
+    "Genetic",
+    "GradientBeam",
+    "ImprovedGenetic",
+    "LevySwarm",
+    "OneStep",
+    "ParticleSwarm",
+    "WeightedSaliency",
+    "WordImportance",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 
 from attacks.engine.attempt import Attempt
 from attacks.errors import AttackError
@@ -44,13 +45,9 @@ class Beam:
                 break
             met.update(candidates)
             scored = yield from attempt.score(candidates)
-            beam = sorted(scored, key=_worst_last)[: self.width]
-            best = min(best, beam[0], key=_worst_last)
+            beam = sorted(scored, key=attrgetter("rank"), reverse=True)[: self.width]
+            best = max(best, beam[0], key=attrgetter("rank"))
             if beam[0].succeeded:
                 break
             done += 1
         return best
-
-
-def _worst_last(scored: Scored) -> tuple[bool, float]:
-    return (not scored.succeeded, -scored.score)

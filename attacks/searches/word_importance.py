@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Literal
 
 from attacks.engine.attempt import Attempt
 from attacks.protocols import Scored, Steps
 
-Ranking = Literal["unk", "delete", "random"]
+Ranking = Literal["unk", "delete", "gradient", "random"]
 UNKNOWN = "[UNK]"
 
 
@@ -17,9 +18,11 @@ class WordImportance:
     """Visit words from the most important to the least; keep the best rewrite of each that helps.
 
     A word's importance is the goal's score with the word replaced by `[UNK]` ("unk") or left out
-    ("delete"): one query a word. Ties are visited from left to right. The first success ends the
-    search; among several at one position the one with the highest score is taken, the earliest
-    proposal among equals. Greedy word-importance ranking as in Gao et al. 2018 and Jin et al. 2020.
+    ("delete"): one query a word; or the size of the gradient at its tokens ("gradient", Yoo and Qi
+    2021): one query with its gradient for all. Ties are visited from left to right. The first success
+    ends the search; among several at one position the one with the highest score is taken, the
+    earliest proposal among equals. Greedy word-importance ranking as in Gao et al. 2018 and Jin et al.
+    2020.
     """
 
     ranking: Ranking
@@ -31,7 +34,7 @@ class WordImportance:
             candidates = yield from attempt.propose(current.candidate, index)
             if not candidates:
                 continue
-            best = max((yield from attempt.score(candidates)), key=_order)
+            best = max((yield from attempt.score(candidates)), key=attrgetter("rank"))
             if best.succeeded:
                 return best
             if best.score > current.score:
@@ -46,7 +49,10 @@ def rank(attempt: Attempt, ranking: Ranking) -> Steps[list[int]]:
         return []
     if ranking == "random":
         return [int(i) for i in attempt.rng.permutation(indices)]
-    weights = yield from importance(attempt, indices, ranking)
+    if ranking == "gradient":
+        weights = yield from attempt.weights(indices)
+    else:
+        weights = yield from importance(attempt, indices, ranking)
     return sorted(indices, key=lambda i: (-weights[i], i))
 
 
@@ -58,7 +64,3 @@ def importance(
     probes = [attempt.original.replace(index, mask) for index in indices]
     scored = yield from attempt.score(probes, probing=True)
     return {index: result.score for index, result in zip(indices, scored, strict=True)}
-
-
-def _order(scored: Scored) -> tuple[bool, float]:
-    return (scored.succeeded, scored.score)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attacks.protocols import ModelTransformation, Steps, Transformation, proposals
+from attacks.protocols import ModelTransformation, Proposal, Steps, Transformation, proposals
 from attacks.text import Candidate
 
 Part = Transformation | ModelTransformation
@@ -15,15 +15,15 @@ Part = Transformation | ModelTransformation
 
 @dataclass(frozen=True)
 class Composite:
-    """What all `parts` propose, in their order, each string once."""
+    """What all `parts` propose, in their order, each once."""
 
     parts: tuple[Part, ...]
 
     def propose(
         self, current: Candidate, index: int, rng: np.random.Generator
-    ) -> Steps[Sequence[str]]:
+    ) -> Steps[Sequence[Proposal]]:
         """See `attacks.protocols.ModelTransformation.propose`."""
-        found: dict[str, None] = {}
+        found: dict[Proposal, None] = {}
         for part in self.parts:
             found |= dict.fromkeys((yield from proposals(part, current, index, rng)))
         return tuple(found)
@@ -38,9 +38,9 @@ class Sometimes:
 
     def propose(
         self, current: Candidate, index: int, rng: np.random.Generator
-    ) -> Steps[Sequence[str]]:
+    ) -> Steps[Sequence[Proposal]]:
         """See `attacks.protocols.ModelTransformation.propose`."""
         if rng.random() >= self.share:
             return ()
-        found: Sequence[str] = yield from proposals(self.part, current, index, rng)
+        found: Sequence[Proposal] = yield from proposals(self.part, current, index, rng)
         return found

@@ -100,35 +100,46 @@ class HuggingFaceFirstOrder(TransformersModel):
         shift = inputs["input_ids"].shape[1] if self._left else 0
         rows: Floats = logits.detach().cpu().numpy()
         return [
-            Slopes(
+            self._slopes(
+                item,
+                module,
                 rows[n],
-                self._gains(
-                    item,
-                    module,
-                    gradient[n].float(),
-                    seen[0][n].detach().float(),
-                    shift - len(item) if self._left else 0,
-                ),
+                gradient[n].float(),
+                seen[0][n].detach().float(),
+                shift - len(item) if self._left else 0,
             )
             for n, item in enumerate(batch)
         ]
 
-    def _gains(
+    def _slopes(
         self,
         item: SwapsEncoding,
         module: Any,
+        logits: Floats,
         gradient: torch.Tensor,
         vectors: torch.Tensor,
         shift: int,
-    ) -> Floats:
+    ) -> Slopes:
         """`gradient` and `vectors` have shape (tokens, width); padding at the left shifts the places."""
+        places = [[place + shift for place in span] for span in item.places]
+        weights = [float(gradient[at].mean(0).abs().sum()) if at else 0.0 for at in places]
+        gains = self._gains(item, places, module, gradient, vectors)
+        return Slopes(logits, gains, np.array(weights, dtype=np.float32))
+
+    def _gains(
+        self,
+        item: SwapsEncoding,
+        places: Sequence[Sequence[int]],
+        module: Any,
+        gradient: torch.Tensor,
+        vectors: torch.Tensor,
+    ) -> Floats:
         words = [word for span in item.pieces for word in span]
         if not words:
             return np.zeros(0, dtype=np.float32)
         new = self._word_vectors(words, module, vectors)
         old, slopes = [], []
-        for places, span in zip(item.places, item.pieces, strict=True):
-            at = [place + shift for place in places]
+        for at, span in zip(places, item.pieces, strict=True):
             mean = vectors[at].mean(0) if at else torch.zeros_like(vectors[0])
             old += [mean] * len(span)
             slopes += [gradient[at].sum(0)] * len(span)

@@ -3,70 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attacks.constraints import NoRepeat
-from attacks.engine.scheduler import Job, run
 from attacks.errors import AttackError
-from attacks.goals import Untargeted
-from attacks.models import Floats, Inputs
-from attacks.outcomes import Example, Finished, Outcome, Status
-from attacks.recipe import Recipe
+from attacks.outcomes import Status
 from attacks.searches import Beam
-from attacks.text import Candidate, Text
-
-WORDS = ("a", "b", "c")
-
-
-@dataclass(frozen=True)
-class Others:
-    """Every other word of the vocabulary."""
-
-    def replacements(
-        self, current: Candidate, index: int, rng: np.random.Generator
-    ) -> Sequence[str]:
-        """See `attacks.protocols.Transformation`."""
-        return [word for word in WORDS if word != current.word(index)]
-
-
-class Table:
-    """A logit for every text of three words."""
-
-    labels = ("no", "yes")
-    fingerprint = "table"
-
-    def __init__(self, logits: Sequence[float]) -> None:
-        texts = (" ".join(words) for words in itertools.product(WORDS, repeat=3))
-        self.logits = dict(zip(texts, logits, strict=True))
-
-    def encode(self, inputs: Sequence[Inputs]) -> list[Inputs]:
-        return list(inputs)
-
-    def run(self, batch: Sequence[Inputs]) -> Floats:
-        return np.array([[0.0, self.logits[text]] for (text,) in batch], dtype=np.float32)
-
-
-def attack(victim: Table, search: Beam) -> Outcome:
-    recipe = Recipe("beam", "word", "a test", Untargeted(), Others(), search, (NoRepeat(),))
-    jobs = [Job(Example("x", Text.of("a a a"), 1), recipe)]
-    (outcome,) = (e.outcome for e in run(jobs, {"victim": victim}) if isinstance(e, Finished))
-    return outcome
+from tests.attacks.small import WORDS, Table, attack, tables
 
 
 def edited(count: int) -> list[str]:
     """All texts that differ from the original in exactly so many words."""
     texts = itertools.product(WORDS, repeat=3)
     return [" ".join(words) for words in texts if sum(w != "a" for w in words) == count]
-
-
-# Distinct logits; the original's is positive, so that it is right.
-tables = st.permutations([n - 13.5 for n in range(27)]).filter(lambda logits: logits[0] > 0)
 
 
 @given(tables)

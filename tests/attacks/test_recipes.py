@@ -70,7 +70,17 @@ class LexiconSwaps:
                 for word in words
             ]
             (logits,) = Lexicon().run([item.strings])
-            rows.append(Slopes(logits, np.array(gains, dtype=np.float32)))
+            weights = [
+                item.strings[field][start:end].lower() in Lexicon.words
+                for field, start, end in item.spans
+            ]
+            rows.append(
+                Slopes(
+                    logits,
+                    np.array(gains, dtype=np.float32),
+                    np.array(weights, dtype=np.float32),
+                )
+            )
         return rows
 
 

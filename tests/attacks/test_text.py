@@ -148,3 +148,12 @@ def test_frozen_fields_are_read_and_not_edited() -> None:
     text = Text.of({"premise": "A man sleeps.", "hypothesis": "He rests."}, frozen=["premise"])
     assert [text.words[i].string for i in text.editable] == ["He", "rests"]
     assert len(text.words) == 5
+
+
+@given(edited())
+def test_spans_say_where_words_stand_now(case: tuple[Text, dict[int, str]]) -> None:
+    text, edits = case
+    candidate = apply(text, edits)
+    for index in range(len(text.words)):
+        field, start, end = candidate.span(index)
+        assert candidate.strings[field][start:end] == candidate.word(index)
