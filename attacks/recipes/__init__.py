@@ -13,17 +13,41 @@ from typing import Any, get_type_hints
 
 from attacks.errors import AttackError, unknown_name
 from attacks.recipe import Recipe
-from attacks.recipes import deepwordbug, gradient_step, pruthi, pwws, textfooler
+from attacks.recipes import (
+    a2t,
+    bad_characters,
+    deepwordbug,
+    gradient_step,
+    hotflip,
+    iga,
+    leap,
+    pruthi,
+    pso,
+    pwws,
+    textbugger,
+    textfooler,
+    textfooler_adjusted,
+    viper,
+)
 
 Builder = Callable[..., Recipe]
 
 GROUP = "withstand.attacks"
 BUILTIN: dict[str, Builder] = {
+    "a2t": a2t.build,
+    "bad-characters": bad_characters.build,
     "deepwordbug": deepwordbug.build,
     "gradient-step": gradient_step.build,
+    "hotflip": hotflip.build,
+    "iga": iga.build,
+    "leap": leap.build,
     "pruthi": pruthi.build,
+    "pso": pso.build,
     "pwws": pwws.build,
+    "textbugger": textbugger.build,
     "textfooler": textfooler.build,
+    "textfooler-adjusted": textfooler_adjusted.build,
+    "viper": viper.build,
 }
 
 

@@ -15,6 +15,12 @@ from attacks.recipe import Recipe
 from attacks.searches import WordImportance
 from attacks.transformations import EmbeddingNeighbours
 
+VECTORS = (
+    "Neighbours come from the table of TextFooler's deviations, not from the published counter-fitted "
+    "vectors, and a cosine of one vector space says little in another."
+)
+"""What all recipes that use the same table have to say."""
+
 DEVIATIONS = (
     "The counter-fitted Paragram vectors are in no package registry. Neighbours come from a table of "
     "30,000 words made from MiniLM's vectors of single words, counter-fitted with WordNet alone: "

@@ -8,15 +8,26 @@ from attacks.transformations.characters import (
     SwapAdjacent,
 )
 from attacks.transformations.composite import Composite, Sometimes
+from attacks.transformations.imperceptible import (
+    DeletedCharacter,
+    InvisibleCharacter,
+    ReorderedCharacters,
+)
+from attacks.transformations.lookalikes import Homoglyph, MarkedLetters
 from attacks.transformations.synonyms import EmbeddingNeighbours, WordNetSynonyms
 from attacks.transformations.victim_words import VictimNeighbours
 
 __all__ = [
     "Composite",
     "DeleteLetter",
+    "DeletedCharacter",
     "EmbeddingNeighbours",
+    "Homoglyph",
     "InsertLetter",
+    "InvisibleCharacter",
+    "MarkedLetters",
     "NeighbouringKey",
+    "ReorderedCharacters",
     "Sometimes",
     "SubstituteLetter",
     "SwapAdjacent",

@@ -30,13 +30,13 @@ class SwapAdjacent:
     ) -> Sequence[str]:
         """See `attacks.protocols.Transformation.replacements`."""
         word = current.word(index)
-        places = [
+        where = [
             i
-            for i in _places(word, self.keep_ends)
+            for i in places(word, self.keep_ends)
             if i + 1 < len(word) - self.keep_ends and word[i] != word[i + 1]
         ]
-        return _at(
-            places, self.every, rng, lambda i: word[:i] + word[i + 1] + word[i] + word[i + 2 :]
+        return at_places(
+            where, self.every, rng, lambda i: word[:i] + word[i + 1] + word[i] + word[i + 2 :]
         )
 
 
@@ -57,7 +57,7 @@ class SubstituteLetter:
         def substituted(i: int) -> str:
             return word[:i] + _draw(self.letters.replace(word[i], ""), rng) + word[i + 1 :]
 
-        return _at(_places(word, self.keep_ends), self.every, rng, substituted)
+        return at_places(places(word, self.keep_ends), self.every, rng, substituted)
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ class DeleteLetter:
     ) -> Sequence[str]:
         """See `attacks.protocols.Transformation.replacements`."""
         word = current.word(index)
-        places = _places(word, self.keep_ends)
-        return _at(places, self.every, rng, lambda i: word[:i] + word[i + 1 :])
+        where = places(word, self.keep_ends)
+        return at_places(where, self.every, rng, lambda i: word[:i] + word[i + 1 :])
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,9 @@ class InsertLetter:
     ) -> Sequence[str]:
         """See `attacks.protocols.Transformation.replacements`."""
         word = current.word(index)
-        places = _places(word, self.keep_ends)
-        return _at(
-            places, self.every, rng, lambda i: word[:i] + _draw(self.letters, rng) + word[i:]
+        where = places(word, self.keep_ends)
+        return at_places(
+            where, self.every, rng, lambda i: word[:i] + _draw(self.letters, rng) + word[i:]
         )
 
 
@@ -109,10 +109,10 @@ class NeighbouringKey:
         word = current.word(index)
         slips = [
             word[:i] + (key.upper() if word[i].isupper() else key) + word[i + 1 :]
-            for i in _places(word, self.keep_ends)
+            for i in places(word, self.keep_ends)
             for key in touching(word[i].lower())
         ]
-        return _at(range(len(slips)), self.every, rng, slips.__getitem__)
+        return at_places(range(len(slips)), self.every, rng, slips.__getitem__)
 
 
 ROWS = (("qwertyuiop", 0.0), ("asdfghjkl", 0.25), ("zxcvbnm", 0.75))
@@ -133,19 +133,20 @@ def touching(letter: str) -> str:
     )
 
 
-def _places(word: str, keep_ends: bool) -> Sequence[int]:
+def places(word: str, keep_ends: bool) -> Sequence[int]:
+    """Where in a word an edit may be made; nowhere in a single letter."""
     if len(word) < 2:
         return ()
     return range(1, len(word) - 1) if keep_ends else range(len(word))
 
 
-def _at(
-    places: Sequence[int], every: bool, rng: np.random.Generator, edit: Callable[[int], str]
+def at_places(
+    where: Sequence[int], every: bool, rng: np.random.Generator, edit: Callable[[int], str]
 ) -> tuple[str, ...]:
     """The edit at one drawn place, or at each, every string once."""
-    if not every and places:
-        places = (places[int(rng.integers(len(places)))],)
-    return tuple(dict.fromkeys(map(edit, places)))
+    if not every and where:
+        where = (where[int(rng.integers(len(where)))],)
+    return tuple(dict.fromkeys(map(edit, where)))
 
 
 def _draw(letters: str, rng: np.random.Generator) -> str:

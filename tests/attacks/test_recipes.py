@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from attacks import recipes
-from attacks.constraints import EditDistance
+from attacks.constraints import EditDistance, Stopwords
 from attacks.constraints.edit_distance import levenshtein
 from attacks.constraints.similarity import SIMILARITY
 from attacks.engine.scheduler import Job, run
@@ -132,17 +132,25 @@ def test_a_recipe_says_what_it_is(name: str) -> None:
     assert json.loads(json.dumps(recipe.parameters())) == recipe.parameters()
 
 
+# As published they find nothing here: the three words have no neighbours that are so near.
+LOOSENED: dict[str, dict[str, float]] = {
+    "a2t": {"min_cosine": 0.6, "min_similarity": 0.5},
+    "hotflip": {"min_cosine": 0.6},
+    "textfooler-adjusted": {"min_cosine": 0.6, "min_similarity": 0.5},
+}
+
+
 @pytest.mark.parametrize("name", sorted(recipes.BUILTIN))
 def test_a_recipe_attacks(name: str) -> None:
-    outcomes = attack(recipes.load(name))
+    recipe = recipes.load(name, **LOOSENED.get(name, {}))
+    outcomes = attack(recipe)
     assert len(outcomes) == len(REVIEWS)
     assert {o.status for o in outcomes} <= {Status.SUCCEEDED, Status.FAILED}
     assert any(o.status is Status.SUCCEEDED for o in outcomes)
-    for outcome in outcomes:
-        assert all(
-            c.before.lower() not in {"this", "was", "a", "the", "is"} for c in outcome.changes
-        )
-    assert attack(recipes.load(name)) == outcomes
+    if any(isinstance(protection, Stopwords) for protection in recipe.protections):
+        changed = {change.before.lower() for o in outcomes for change in o.changes}
+        assert not changed & {"this", "was", "a", "the", "is"}
+    assert attack(recipe) == outcomes
 
 
 def test_deepwordbug_keeps_to_its_edit_distance() -> None:
@@ -253,3 +261,36 @@ def test_a_gradient_step_changes_a_drawn_share_of_the_words(least: float, most: 
         ]
         assert len(outcome.changes) <= most * len(editable) + 1
         assert bool(outcome.changes) == (most > 0)
+
+
+def test_hotflip_flips_two_words_at_most_and_asks_for_a_gradient_a_text() -> None:
+    for words in (1, 2):
+        found = attack(recipes.load("hotflip", words=words, min_cosine=0.6))
+        assert {len(o.changes) for o in found} <= set(range(words + 1))
+    (short,) = attack(recipes.load("hotflip", words=1, width=2, min_cosine=0.6), REVIEWS[2:])
+    # The original, its gradient (the same input), and the two flips that promise most.
+    assert (short.queries, short.unique_queries) == (4, 3)
+
+
+def test_a2t_begins_with_the_word_of_the_largest_gradient() -> None:
+    recipe = recipes.load("a2t", **LOOSENED["a2t"])
+    (found,) = attack(recipe, ("Surely a quiet film with a gripping plot",))
+    assert [c.before for c in found.changes] == ["gripping"]
+
+
+@pytest.mark.parametrize("edits", [1, 3])
+@pytest.mark.parametrize("kind", ["homoglyphs", "invisible", "reorderings", "deletions"])
+def test_bad_characters_are_as_many_as_allowed(kind: str, edits: int) -> None:
+    found = attack(recipes.load("bad-characters", kind=kind, edits=edits))
+    assert any(o.status is Status.SUCCEEDED for o in found)
+    assert all(1 <= len(o.changes) <= edits for o in found)
+
+
+def test_marks_are_put_on_a_share_of_the_letters() -> None:
+    def shares(share: float) -> float:
+        recipe = recipes.load("viper", share=share, tries=1)
+        texts = [(o.original[0], (o.perturbed or o.original)[0]) for o in attack(recipe)]
+        pairs = [pair for text in texts for pair in zip(*text, strict=True)]
+        return sum(a != b for a, b in pairs) / sum(a.isalpha() for a, _ in pairs)
+
+    assert shares(0.1) < 0.2 < 0.7 < shares(0.9)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,13 +17,19 @@ from attacks.errors import AttackError
 from attacks.models import Words
 from attacks.protocols import ModelTransformation, Transformation
 from attacks.protocols import proposals as proposals_of
+from attacks.resources.lookalikes import homoglyphs, marked
 from attacks.text import Candidate, Text
 from attacks.transformations import (
     Composite,
+    DeletedCharacter,
     DeleteLetter,
     EmbeddingNeighbours,
+    Homoglyph,
     InsertLetter,
+    InvisibleCharacter,
+    MarkedLetters,
     NeighbouringKey,
+    ReorderedCharacters,
     Sometimes,
     SubstituteLetter,
     SwapAdjacent,
@@ -46,6 +54,12 @@ ALL = (
     Sometimes(Composite(CHARACTERS), 0.5),
     EmbeddingNeighbours(),
     WordNetSynonyms(),
+    Homoglyph(),
+    Homoglyph(every=True),
+    MarkedLetters(0.5, tries=3),
+    InvisibleCharacter(),
+    DeletedCharacter(),
+    ReorderedCharacters(),
 )
 words = st.text(alphabet=st.characters(categories=["L", "Nd"]), min_size=1, max_size=12)
 
@@ -234,3 +248,54 @@ def test_the_victims_neighbours_are_cut_by_cosine_and_count_and_without_antonyms
     mixed = drain(both, Text.of("movie").candidate, 0, rng, {"movie": found})
     assert mixed[:2] == ("great", "bad")
     assert "film" in mixed
+
+
+ascii_words = st.text(alphabet=string.ascii_letters + string.digits, min_size=1, max_size=10)
+
+
+def proposed(part: Transformation, word: str) -> Sequence[str]:
+    """What a part proposes for a text of one word, where the dice always fall alike."""
+    return part.replacements(Text.of(word).candidate, 0, np.random.default_rng(0))
+
+
+@given(ascii_words)
+def test_what_is_invisible_goes_away_and_leaves_the_word(word: str) -> None:
+    found = proposed(InvisibleCharacter(), word)
+    assert len(found) == 3 * (len(word) + 1)
+    assert {re.sub("[\u200b-\u200d]", "", other) for other in found} == {word}
+
+
+@given(ascii_words)
+def test_backspaces_delete_what_was_inserted(word: str) -> None:
+    found = proposed(DeletedCharacter("xy"), word)
+    assert {re.sub(".\b", "", other) for other in found} == {word}
+
+
+@given(ascii_words)
+def test_reordered_letters_are_swapped_beneath_their_controls(word: str) -> None:
+    found = proposed(ReorderedCharacters(), word)
+    bare = [re.sub("[\u202a-\u202e\u2066-\u2069]", "", other) for other in found]
+    swaps = [word[:i] + word[i + 1] + word[i] + word[i + 2 :] for i in range(len(word) - 1)]
+    assert bare == [swap for swap in swaps if swap != word]
+    assert all((other.count("\u202c"), other.count("\u2069")) == (2, 3) for other in found)
+
+
+@given(ascii_words)
+def test_homoglyphs_stand_for_one_letter_that_they_look_like(word: str) -> None:
+    for other in proposed(Homoglyph(every=True, most=2), word):
+        ((before, after),) = [(a, b) for a, b in zip(word, other, strict=True) if a != b]
+        assert after in homoglyphs(before)[:2]
+
+
+@given(ascii_words)
+def test_marks_come_off_again(word: str) -> None:
+    for other in proposed(MarkedLetters(0.7, tries=4), word):
+        for before, after in zip(word, other, strict=True):
+            assert before == after or after in marked(before)
+
+
+def test_homoglyphs_of_other_alphabets_come_first() -> None:
+    assert homoglyphs("a")[:3] == "ɑαа"
+    assert homoglyphs("m") == "", "Unicode lists none"
+    assert marked("e").startswith("èéê")
+    assert "l" in homoglyphs("I")
