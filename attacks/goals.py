@@ -16,11 +16,20 @@ order of the candidates instead, so that an outcome does not depend on the batch
 
 @dataclass(frozen=True)
 class Untargeted:
-    """Any wrong label: the score is 1 - p(gold label), success is a prediction that is not gold."""
+    """Any wrong label: the score is 1 - p(gold label), success is a prediction that is not gold.
+
+    Attributes:
+        confidence: least probability that the wrong label must reach.
+    """
+
+    confidence: float = 0.0
 
     def judge(self, probabilities: Floats, label: int) -> tuple[float, bool]:
         """See `attacks.protocols.Goal.judge`."""
-        return round(1.0 - float(probabilities[label]), DECIMALS), predicted(probabilities) != label
+        score = round(1.0 - float(probabilities[label]), DECIMALS)
+        found = predicted(probabilities)
+        sure = round(float(probabilities[found]), DECIMALS) >= self.confidence
+        return score, found != label and sure
 
 
 def predicted(probabilities: Floats) -> int:

@@ -36,6 +36,29 @@ class Swaps:
 
 
 @dataclass(frozen=True, slots=True)
+class Blank:
+    """A place between two pieces of text, of which a masked language model is asked what fits there.
+
+    Attributes:
+        before, after: the text around it.
+        seen: what stands there now, where the model is to read it; empty where the place is masked.
+    """
+
+    before: str
+    after: str
+    seen: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A word between two pieces of text, of which a language model is asked how likely it is."""
+
+    before: str
+    after: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
 class Words:
     """Words that a model proposes, best first, with its score of each, shape (len(words),)."""
 
@@ -60,7 +83,7 @@ class Slopes:
     weights: Floats
 
 
-Question = Inputs | Swaps
+Question = Inputs | Swaps | Blank | Fit
 """What the scheduler asks a model: hashable, so that equal questions are asked once."""
 
 Answer = Floats | Words | Slopes

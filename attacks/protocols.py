@@ -20,6 +20,12 @@ from attacks.text import Candidate
 if TYPE_CHECKING:
     from attacks.engine.attempt import Attempt
 
+SIMILARITY = "similarity"
+"""Name of a sentence encoder, whose rows are sentence vectors."""
+MASKED_LM = "masked_lm"
+"""Name of a masked language model, which answers a `Blank` with `Words`."""
+FLUENCY = "fluency"
+"""Name of a language model that answers a `Fit` with the log-probability of the word."""
 VICTIM = "victim"
 """Name of the model under attack in the scheduler's table of models."""
 FIRST_ORDER = "first_order"

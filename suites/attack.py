@@ -40,6 +40,7 @@ class AttackRequest:
     query_budget: int | None
     max_length: int
     similarity: str
+    masked_lm: str
 
     def to_toml(self) -> str:
         """The request as the run folder keeps it."""
@@ -110,7 +111,7 @@ def _collector(
     device: str | None,
     needs: tuple[str, ...],
 ) -> Collector:
-    from harness.models import load_encoder
+    from harness.auxiliaries import Auxiliaries
 
     victim = victim_on_record(
         folder,
@@ -120,7 +121,7 @@ def _collector(
         device=device,
         data=None,
     )
-    models = {"similarity": load_encoder(request.similarity)} if "similarity" in needs else {}
+    models = Auxiliaries(request.similarity, request.masked_lm).load(needs, device)
     target = Target(victim, [], chosen, [], chosen, [])
     return Collector(
         folder,

@@ -9,7 +9,6 @@ from typing import Any, cast
 
 from attacks import recipes
 from attacks.engine.scheduler import EngineConfig
-from attacks.models import Model
 from attacks.recipe import Recipe
 from harness.data_report import DataReport
 from harness.plan import Gate, Plan
@@ -136,7 +135,7 @@ def _collector(
     return Collector(
         folder,
         target,
-        similarity_models(plan, recipes_of(plan)),
+        plan.audit.auxiliaries.load(n for recipe in recipes_of(plan) for n in recipe.needs),
         progress,
         seed=plan.seed,
         query_budget=audit.query_budget,
@@ -176,15 +175,6 @@ def data_info(report: DataReport) -> dict[str, Any]:
 def recipes_of(plan: Plan) -> list[Recipe]:
     """The plan's attacks, loaded by name; an unknown one is an AttackError."""
     return [recipes.load(name) for name in plan.audit.attacks]
-
-
-def similarity_models(plan: Plan, wanted: Sequence[Recipe]) -> dict[str, Model]:
-    """The constraint models that the recipes need, by name."""
-    if not any("similarity" in recipe.needs for recipe in wanted):
-        return {}
-    from harness.models import load_encoder
-
-    return {"similarity": load_encoder(plan.audit.similarity)}
 
 
 def _collect(plan: Plan, collector: Collector) -> None:

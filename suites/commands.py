@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
+from harness.auxiliaries import ENCODER, LANGUAGE_MODEL
+
 Runs = Annotated[
     Path, typer.Option("-o", "--output-dir", help="Folder that run folders are made in.")
 ]
@@ -62,7 +64,10 @@ def attack(
     ] = None,
     similarity: Annotated[
         str, typer.Option(help="Sentence encoder for recipes that need one.")
-    ] = "bundle:minilm-l6",
+    ] = ENCODER,
+    masked_lm: Annotated[
+        str, typer.Option(help="Masked language model for recipes that need one.")
+    ] = LANGUAGE_MODEL,
     batch_size: BatchSize = 64,
     device: Device = None,
     output_dir: Runs = Path("runs"),
@@ -87,6 +92,7 @@ def attack(
         query_budget=query_budget,
         max_length=input_length(model, max_length),
         similarity=similarity,
+        masked_lm=masked_lm,
     )
     summary = attack_run(
         request,

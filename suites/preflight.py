@@ -41,8 +41,8 @@ def check_audit(plan: Plan, model: str, runs: Path) -> None:
             f"data.label: the data have the label '{unknown[0]}', which the model {model} does not "
             f"know. Its labels are: {', '.join(known)}."
         )
-    if any("similarity" in recipes.load(name).needs for name in plan.audit.attacks):
-        check_model(plan.audit.similarity, classify=False)
+    needs = [need for name in plan.audit.attacks for need in recipes.load(name).needs]
+    plan.audit.auxiliaries.check(needs)
 
 
 def chosen_stage(plan: Plan, stage: str | None) -> Stage:

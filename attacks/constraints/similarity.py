@@ -11,13 +11,11 @@ from attacks.constraints.changes import changed_between, excerpt, field_length
 from attacks.errors import AttackError
 from attacks.goals import DECIMALS
 from attacks.models import Floats, Inputs
-from attacks.protocols import Ask, Steps
+from attacks.protocols import SIMILARITY, Ask, Steps
 from attacks.text import Candidate
 
 Metric = Literal["angular", "cosine"]
 Reference = Literal["original", "previous"]
-SIMILARITY = "similarity"
-"""Name of the sentence encoder in the scheduler's table of models."""
 
 
 @dataclass(frozen=True)

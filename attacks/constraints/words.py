@@ -15,6 +15,8 @@ from attacks.text import Candidate
 class SamePartOfSpeech:
     """A replacement has the part of speech of the original word, both read in the current text.
 
+    Several words in the place of one, an insertion, have none: they pass.
+
     Attributes:
         nouns_for_verbs: let nouns stand for verbs and the other way round.
     """
@@ -26,6 +28,8 @@ class SamePartOfSpeech:
         return all(self._fits(candidate, index) for index in changed_between(candidate, previous))
 
     def _fits(self, candidate: Candidate, index: int) -> bool:
+        if len(candidate.word(index).split()) > 1:
+            return True
         original = candidate.replace(index, candidate.origin.words[index].string)
         before = pos.universal(pos.tag_at(original, index))
         after = pos.universal(pos.tag_at(candidate, index)) if candidate.word(index) else None

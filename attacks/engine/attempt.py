@@ -10,7 +10,16 @@ import numpy as np
 from attacks.goals import predicted
 from attacks.models import Floats, Inputs, Slopes, Swaps
 from attacks.outcomes import Example
-from attacks.protocols import FIRST_ORDER, VICTIM, Ask, Constraint, Scored, Steps, proposals
+from attacks.protocols import (
+    FIRST_ORDER,
+    VICTIM,
+    Ask,
+    Constraint,
+    ModelTransformation,
+    Scored,
+    Steps,
+    proposals,
+)
 from attacks.recipe import Recipe
 from attacks.text import Candidate
 
@@ -80,9 +89,18 @@ class Attempt:
             and all(p.allows(current, i) for p in self.recipe.protections)
         ]
 
-    def propose(self, current: Candidate, index: int) -> Steps[list[Candidate]]:
-        """Rewrites of word `index` of `current` that pass every constraint, in proposal order."""
-        found = yield from proposals(self.recipe.transformation, current, index, self.rng)
+    def propose(
+        self,
+        current: Candidate,
+        index: int,
+        transformation: ModelTransformation | None = None,
+    ) -> Steps[list[Candidate]]:
+        """Rewrites of word `index` of `current` that pass every constraint, in proposal order.
+
+        They are those of the recipe's transformation, where no other is given.
+        """
+        part = transformation or self.recipe.transformation
+        found = yield from proposals(part, current, index, self.rng)
         made = (p if isinstance(p, Candidate) else current.replace(index, p) for p in found)
         new = [candidate for candidate in dict.fromkeys(made) if candidate != current]
         return (yield from self.admissible(new, current))

@@ -10,9 +10,8 @@ from attacks.constraints import (
     SentenceSimilarity,
     Stopwords,
 )
-from attacks.constraints.similarity import SIMILARITY
 from attacks.goals import Untargeted
-from attacks.protocols import FIRST_ORDER
+from attacks.protocols import FIRST_ORDER, SIMILARITY
 from attacks.recipe import Recipe
 from attacks.recipes.textfooler import VECTORS
 from attacks.searches import WordImportance

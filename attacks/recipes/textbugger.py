@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from attacks.constraints import NoRepeat, SentenceSimilarity, Stopwords
-from attacks.constraints.similarity import SIMILARITY
 from attacks.goals import Untargeted
+from attacks.protocols import SIMILARITY
 from attacks.recipe import Recipe
 from attacks.recipes.textfooler import VECTORS
 from attacks.searches import WordImportance

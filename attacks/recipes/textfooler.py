@@ -9,8 +9,8 @@ from attacks.constraints import (
     SentenceSimilarity,
     Stopwords,
 )
-from attacks.constraints.similarity import SIMILARITY
 from attacks.goals import Untargeted
+from attacks.protocols import SIMILARITY
 from attacks.recipe import Recipe
 from attacks.searches import WordImportance
 from attacks.transformations import EmbeddingNeighbours

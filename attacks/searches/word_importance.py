@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Literal
 
 from attacks.engine.attempt import Attempt
-from attacks.protocols import Scored, Steps
+from attacks.protocols import ModelTransformation, Scored, Steps
 
 Ranking = Literal["unk", "delete", "gradient", "random"]
 UNKNOWN = "[UNK]"
@@ -23,22 +23,28 @@ class WordImportance:
     ends the search; among several at one position the one with the highest score is taken, the
     earliest proposal among equals. Greedy word-importance ranking as in Gao et al. 2018 and Jin et al.
     2020.
+
+    Attributes:
+        ranking: how words are ranked.
+        then: what is tried at each word after its rewrites, whether one of them helped or not.
     """
 
     ranking: Ranking
+    then: ModelTransformation | None = None
 
     def run(self, attempt: Attempt) -> Steps[Scored]:
         """See `attacks.protocols.Search.run`."""
         current = yield from attempt.start()
         for index in (yield from rank(attempt, self.ranking)):
-            candidates = yield from attempt.propose(current.candidate, index)
-            if not candidates:
-                continue
-            best = max((yield from attempt.score(candidates)), key=attrgetter("rank"))
-            if best.succeeded:
-                return best
-            if best.score > current.score:
-                current = best
+            for part in (None, self.then) if self.then is not None else (None,):
+                candidates = yield from attempt.propose(current.candidate, index, part)
+                if not candidates:
+                    continue
+                best = max((yield from attempt.score(candidates)), key=attrgetter("rank"))
+                if best.succeeded:
+                    return best
+                if best.score > current.score:
+                    current = best
         return current
 
 

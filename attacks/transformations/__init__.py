@@ -14,6 +14,7 @@ from attacks.transformations.imperceptible import (
     ReorderedCharacters,
 )
 from attacks.transformations.lookalikes import Homoglyph, MarkedLetters
+from attacks.transformations.masked_words import MaskedWords
 from attacks.transformations.synonyms import EmbeddingNeighbours, WordNetSynonyms
 from attacks.transformations.victim_words import VictimNeighbours
 
@@ -26,6 +27,7 @@ __all__ = [
     "InsertLetter",
     "InvisibleCharacter",
     "MarkedLetters",
+    "MaskedWords",
     "NeighbouringKey",
     "ReorderedCharacters",
     "Sometimes",

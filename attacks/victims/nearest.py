@@ -32,8 +32,8 @@ class Vocabulary:
 
 
 @lru_cache(maxsize=4)
-def whole_words(tokenizer: Any) -> Vocabulary:
-    """The whole words among a tokenizer's tokens.
+def whole_words(tokenizer: Any, shortest: int = SHORTEST) -> Vocabulary:
+    """The whole words of at least `shortest` letters among a tokenizer's tokens.
 
     Where some tokens begin with a mark for the space before them ("Ġ", "▁"), those are the words;
     else all that do not continue a word ("##").
@@ -50,7 +50,7 @@ def whole_words(tokenizer: Any) -> Vocabulary:
             continue
         # Byte-level tokens are written in other letters than the ones they stand for.
         word = tokenizer.convert_tokens_to_string([token]).strip() if marks else token
-        if len(word) >= SHORTEST and word.isalpha():
+        if len(word) >= shortest and word.isalpha():
             found.append((number, word))
     return Vocabulary(tuple(n for n, _ in found), tuple(word for _, word in found))
 

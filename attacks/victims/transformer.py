@@ -86,7 +86,7 @@ class TransformersModel:
 
     def tokenize(self, inputs: Sequence[Inputs], **options: bool) -> Any:
         """The tokenizer's own answer."""
-        clean = [tuple(_readable(value) for value in item) for item in inputs]
+        clean = [tuple(readable(value) for value in item) for item in inputs]
         columns: list[list[str]] = [list(column) for column in zip(*clean, strict=True)]
         if len(columns) > 2:  # tokenizers take one text or a pair
             columns = [columns[0], [JOINT.join(item[1:]) for item in clean]]
@@ -138,6 +138,6 @@ class TransformersModel:
                 self._model.train()
 
 
-def _readable(value: str) -> str:
+def readable(value: str) -> str:
     """The string with lone surrogates, which no tokenizer takes, shown as U+FFFD."""
     return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

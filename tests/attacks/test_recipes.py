@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from importlib.metadata import EntryPoint
 
 import numpy as np
@@ -13,15 +14,17 @@ import pytest
 from attacks import recipes
 from attacks.constraints import EditDistance, Stopwords
 from attacks.constraints.edit_distance import levenshtein
-from attacks.constraints.similarity import SIMILARITY
 from attacks.engine.scheduler import Job, run
 from attacks.errors import AttackError
 from attacks.models import Floats, Inputs, Model, Slopes, Swaps, Words
 from attacks.outcomes import Example, Finished, Outcome, Status
+from attacks.protocols import FLUENCY, MASKED_LM, SIMILARITY
 from attacks.recipe import Recipe
 from attacks.text import Text
 from attacks.victims import equipped
 from attacks.victims.function import FunctionVictim
+from harness.auxiliaries import LANGUAGE_MODEL
+from harness.models import load_masked_lm
 
 REVIEWS = (
     "This was a wonderful film with a charming cast and it never felt boring to me at all today",
@@ -110,9 +113,16 @@ class Letters:
         return np.array(rows, dtype=np.float32)
 
 
+@cache
+def language_models() -> tuple[Model, Model]:
+    return load_masked_lm(LANGUAGE_MODEL)
+
+
 def attack(recipe: Recipe, texts: Sequence[str] = REVIEWS) -> list[Outcome]:
     examples = [Example(str(n), Text.of(text), label=1) for n, text in enumerate(texts)]
-    models = equipped(Lexicon(), {SIMILARITY: Letters()}, [recipe])
+    filling, fitting = language_models()
+    others = {SIMILARITY: Letters(), MASKED_LM: filling, FLUENCY: fitting}
+    models = equipped(Lexicon(), others, [recipe])
     events = run([Job(example, recipe) for example in examples], models)
     return [event.outcome for event in events if isinstance(event, Finished)]
 
@@ -294,3 +304,35 @@ def test_marks_are_put_on_a_share_of_the_letters() -> None:
         return sum(a != b for a, b in pairs) / sum(a.isalpha() for a, _ in pairs)
 
     assert shares(0.1) < 0.2 < 0.7 < shares(0.9)
+
+
+def counting(texts: list[str]) -> list[list[float]]:
+    """Less sure the more words there are, and without the word "wonderful"; never wrong."""
+    sure = [0.9 - 0.01 * len(t.split()) + 0.05 * ("wonderful" in t.lower()) for t in texts]
+    return [[1 - p, p] for p in sure]
+
+
+@pytest.mark.parametrize(
+    ("mode", "after"),
+    [("R", {1}), ("I", {2}), ("R/I", {1, 2}), ("R+I", {2})],
+)
+def test_the_modes_of_bae_replace_and_insert(mode: str, after: set[int]) -> None:
+    recipe = recipes.load("bae", mode=mode, min_similarity=0.0)
+    victim = FunctionVictim(counting, ("no", "yes"))
+    models = {"victim": victim, SIMILARITY: Letters(), MASKED_LM: language_models()[0]}
+    example = Example("x", Text.of("Wonderful acting and a gripping plot"), label=1)
+    (found,) = (e.outcome for e in run([Job(example, recipe)], models) if isinstance(e, Finished))
+    by_word = {change.before: change.after.split() for change in found.changes}
+    assert {len(words) for words in by_word.values()} == after
+    assert ("Wonderful" in by_word["Wonderful"]) == (mode == "I")
+    if mode in ("I", "R/I"):
+        assert "plot" in by_word["plot"], "where nothing is gained by another word one is added"
+
+
+def test_kuleshov_wants_a_sure_wrong_answer() -> None:
+    loose = {"min_similarity": -1.0, "max_drop": 99.0, "max_words": 1.0}
+    sure = attack(recipes.load("kuleshov", **loose, confidence=0.7))
+    assert {o.status for o in sure} == {Status.SUCCEEDED}
+    # Without any of the three words the lexicon is wrong with a probability of 1 / (1 + 1 / e) = 0.73.
+    surer = attack(recipes.load("kuleshov", **loose, confidence=0.74))
+    assert {o.status for o in surer} == {Status.FAILED}

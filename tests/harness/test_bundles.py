@@ -13,11 +13,12 @@ from harness.bundles import BUNDLES, Bundle, bundle, inspect, locate
 from harness.errors import HarnessError
 
 
-def test_both_bundles_are_there_and_are_what_is_pinned() -> None:
+def test_all_bundles_are_there_and_are_what_is_pinned() -> None:
     states = {state.bundle.name: state for state in bundles.bundles()}
     assert {name: state.state for name, state in states.items()} == {
         "minilm-l6": "ok",
         "rotten-tomatoes": "ok",
+        "tiny-mlm": "ok",
     }
     assert (locate("bundle:minilm-l6", "model") / "model.safetensors").is_file()
     assert locate("rotten-tomatoes", "data").is_file()
