@@ -12,7 +12,7 @@ CONSTRAINTS ?= constraints.txt
 export OMP_NUM_THREADS ?= $(if $(filter test%,$(MAKECMDGOALS)),1,2)
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: demo demo-full test test-slow test-transformers4 lint clean
+.PHONY: demo demo-full test test-slow test-attacks test-transformers4 lint clean
 
 demo: $(VENV)/.installed  ## train, audit, harden, audit again and open-able report, within fifteen minutes
 	$(BIN)/withstand harden plans/demo.toml
@@ -25,6 +25,9 @@ test: $(VENV)/.installed-test lint  ## lint, types and the test suite
 
 test-slow: $(VENV)/.installed-test  ## the tests that take minutes of model time
 	$(BIN)/python -m pytest -q -n 2 -m slow || test $$? -eq 5  # 5: none is marked slow
+
+test-attacks: $(VENV)/.installed-test  ## every attack on ten film reviews and a model trained on the spot
+	$(BIN)/python -m pytest -q -n 2 -m slow tests/attacks
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

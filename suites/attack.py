@@ -28,6 +28,7 @@ class AttackRequest:
 
     Attributes:
         max_length: tokens at which texts are cut.
+        parameters: of the recipe, where they are not its defaults.
     """
 
     model: str
@@ -41,6 +42,7 @@ class AttackRequest:
     max_length: int
     similarity: str
     masked_lm: str
+    parameters: Mapping[str, Any]
 
     def to_toml(self) -> str:
         """The request as the run folder keeps it."""
@@ -60,7 +62,7 @@ def attack_run(
     """Run or resume the attack in a run folder of its own; return what `--json` prints."""
     from reports.storage import probe_writable
 
-    recipe = recipes.load(request.recipe)
+    recipe = recipes.load(request.recipe, **request.parameters)
     probe_writable(runs)
     labels, examples = _load(request)
     chosen = (

@@ -62,6 +62,14 @@ def attack(
             min=8, help="Tokens at which texts are cut (default: the model's, up to 512)."
         ),
     ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="PARAMETER=VALUE",
+            help="A parameter of the recipe; may be given several times (see docs/attacks.md).",
+        ),
+    ] = None,
     similarity: Annotated[
         str, typer.Option(help="Sentence encoder for recipes that need one.")
     ] = ENCODER,
@@ -93,6 +101,7 @@ def attack(
         max_length=input_length(model, max_length),
         similarity=similarity,
         masked_lm=masked_lm,
+        parameters=_parameters(settings or []),
     )
     summary = attack_run(
         request,
@@ -108,6 +117,22 @@ def attack(
         show(summary)
     if summary["counts"]["errored"]:
         raise typer.Exit(3)
+
+
+def _parameters(settings: list[str]) -> dict[str, Any]:
+    """Values as TOML has them (0.5, true); what is none is a string."""
+    import tomllib
+
+    found: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals or not name.strip():
+            raise typer.BadParameter(f"'{setting}' is not PARAMETER=VALUE.", param_hint="--set")
+        try:
+            found[name.strip()] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            found[name.strip()] = value.strip()
+    return found
 
 
 def audit(

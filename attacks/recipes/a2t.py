@@ -41,8 +41,8 @@ def build(
     Args:
         neighbours: tried for each word; `max_candidates=20`.
         min_cosine: of word vectors; `min_cos_sim=0.8`.
-        max_words: share of the words that may differ; `max_rate=0.1, min_threshold=4`: in every text
-            `at_least` may.
+        max_words: share of the words that may differ; `max_rate=0.1`.
+        at_least: as many may differ in every text; `min_threshold=4`.
         min_similarity: cosine of sentence vectors against the original; `threshold=0.9`.
         stop_words: list of words that are left alone.
     """

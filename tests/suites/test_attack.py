@@ -167,3 +167,36 @@ def test_a_model_that_answers_nan_is_refused(
     arguments = ["attack", str(tmp_path / "broken"), "--data", DATA, "--recipe", "deepwordbug"]
     assert invoke([*arguments, "-n", "3", "-q", "-o", str(tmp_path / "runs")]) == 2
     assert "NaN" in capsys.readouterr().err
+
+
+def test_parameters_of_the_recipe_are_set_and_kept_with_the_run(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = ["--set", "max_edit_distance=0", "--set", "stop_words=textfooler"]
+    summary, outcomes = attack(model, tmp_path, capsys, *settings)
+    assert {o.status for o in outcomes.values()} <= {"failed", "skipped"}
+    recipe = summary["recipe"]
+    assert isinstance(recipe, dict)
+    parameters = recipe["parameters"]
+    constraints, protections = (parameters[k] for k in ("constraints", "protections"))
+    assert constraints[0]["most"] == 0
+    assert protections[1]["words"] == "textfooler"
+    plan = (RunFolder.open(Path(summary["run"])).path / "plan.toml").read_text()
+    assert "max_edit_distance = 0" in plan
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("max_edit_distance", "is not PARAMETER=VALUE"),
+        ("max_edits=3", "Did you mean 'max_edit_distance'"),
+        ("max_edit_distance=many", "'many' but should be a valid integer"),
+    ],
+)
+def test_parameters_that_cannot_be_set(
+    model: Path, tmp_path: Path, setting: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["attack", str(model), "--data", DATA, "--recipe", "deepwordbug", "-n", "6"]
+    assert invoke([*arguments, "-o", str(tmp_path), "--set", setting]) == 2
+    assert message in " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,83 @@
+"""Make docs/attacks.md from the recipes (a test compares the two): python scripts/make_attack_docs.py"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from attacks import recipes
+from attacks.protocols import FIRST_ORDER, FLUENCY, MASKED_LM, NEAREST_WORDS, SIMILARITY
+
+TARGET = Path(__file__).parents[1] / "docs" / "attacks.md"
+HEAD = """# Attacks
+
+Made by `scripts/make_attack_docs.py` from the recipes; `withstand ls attacks --verbose` says the same.
+
+```
+withstand attack MODEL --data DATA --recipe NAME --set PARAMETER=VALUE
+```
+
+What an attack needs beside the victim's answers: *gradient* and *its words* are had of a transformers
+model; *encoder* is `--similarity`, *masked LM* and *LM* are `--masked-lm`; small ones install with
+Withstand.
+"""
+NEEDS = {
+    FIRST_ORDER: "gradient",
+    NEAREST_WORDS: "its words",
+    SIMILARITY: "encoder",
+    MASKED_LM: "masked LM",
+    FLUENCY: "LM",
+}
+
+
+def document() -> str:
+    """The page."""
+    return "\n".join([HEAD, *table(), "", *(line for name in NAMES for line in section(name))])
+
+
+def table() -> Iterator[str]:
+    yield "| attack | edits | needs | source |"
+    yield "|---|---|---|---|"
+    for name in NAMES:
+        recipe = recipes.load(name)
+        needs = ", ".join(NEEDS[need] for need in recipe.needs)
+        yield f"| [{name}](#{name}) | {recipe.family} | {needs} | {recipe.source} |"
+
+
+def section(name: str) -> Iterator[str]:
+    builder = recipes.BUILTIN[name]
+    module = inspect.getmodule(builder)
+    title = (inspect.getdoc(module) or "").splitlines()[0]
+    yield f"## {name}"
+    yield ""
+    yield title
+    yield ""
+    told = dict(arguments(inspect.getdoc(builder) or ""))
+    yield "| parameter | default | |"
+    yield "|---|---|---|"
+    for parameter in inspect.signature(builder).parameters.values():
+        yield f"| `{parameter.name}` | `{parameter.default!r}` | {told.get(parameter.name, '')} |"
+    yield ""
+    yield "Deviations:"
+    yield ""
+    for deviation in recipes.load(name).deviations:
+        yield f"- {deviation}"
+    yield ""
+
+
+def arguments(docstring: str) -> Iterator[tuple[str, str]]:
+    """What a docstring says of each argument, on one line."""
+    _, _, told = docstring.partition("Args:\n")
+    for entry in re.split(r"\n(?=    \w)", told.rstrip()):
+        key, colon, text = entry.strip().partition(": ")
+        for name in key.split(", ") if colon else ():
+            yield name, " ".join(text.split()).replace("|", "\\|")
+
+
+NAMES = sorted(recipes.BUILTIN)
+
+if __name__ == "__main__":
+    TARGET.parent.mkdir(exist_ok=True)
+    TARGET.write_text(document(), encoding="utf-8")
