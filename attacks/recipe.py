@@ -24,7 +24,7 @@ class Recipe:
 
     Attributes:
         name: as given on the command line.
-        family: what it edits, "character", "word", "sentence" or "token".
+        family: what it edits, "character", "word", "sentence" or "token"; "mixed" for an ensemble.
         source: paper, venue, year.
         constraints: in the order from cheap to dear; those that need a model come last.
         needs: names of constraint models that the scheduler must have beside the victim.

@@ -60,6 +60,7 @@ class Attempt:
         self.first: Scored | None = None
         self.best: Scored | None = None
         self.reach: Sequence[int] | None = None
+        self._seed = seed
         self._temperature = temperature
         self._budget = query_budget
         self._seen: set[Inputs] = set()
@@ -68,6 +69,33 @@ class Attempt:
     def unique_queries(self) -> int:
         """Distinct inputs scored so far."""
         return len(self._seen)
+
+    def under(self, recipe: Recipe, queries: int) -> Steps[Scored]:
+        """Run another recipe on the example, with so many distinct queries of its own.
+
+        What was asked before costs it nothing, and what it asks is charged here. It draws what it would
+        draw by itself. Returns the best that it found; raises BudgetSpent where the whole budget is.
+        """
+        most = len(self._seen) + queries
+        inner = Attempt(
+            self.example,
+            recipe,
+            seed=self._seed,
+            temperature=self._temperature,
+            query_budget=most if self._budget is None else min(most, self._budget),
+        )
+        inner.first, inner.best, inner.reach = self.first, self.first, self.reach
+        inner._seen = self._seen
+        try:
+            yield from recipe.search.run(inner)
+        except BudgetSpent:
+            if self._budget is not None and len(self._seen) >= self._budget:
+                raise
+        finally:
+            self.queries += inner.queries
+            assert inner.best is not None  # noqa: S101 - the original at least
+            self._remember(inner.best)
+        return inner.best
 
     def start(self) -> Steps[Scored]:
         """The original with the victim's answer. Raises AlreadyWrong where that is wrong."""

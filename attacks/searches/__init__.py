@@ -5,6 +5,7 @@ from attacks.searches.differential_evolution import DifferentialEvolution
 from attacks.searches.draws import Draws
 from attacks.searches.genetic import Genetic, ImprovedGenetic
 from attacks.searches.gradient_beam import GradientBeam
+from attacks.searches.in_turn import InTurn, Stage
 from attacks.searches.one_step import OneStep
 from attacks.searches.particle_swarm import LevySwarm, ParticleSwarm
 from attacks.searches.weighted_saliency import WeightedSaliency
@@ -17,9 +18,11 @@ __all__ = [
     "Genetic",
     "GradientBeam",
     "ImprovedGenetic",
+    "InTurn",
     "LevySwarm",
     "OneStep",
     "ParticleSwarm",
+    "Stage",
     "WeightedSaliency",
     "WordImportance",
 ]

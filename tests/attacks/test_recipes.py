@@ -136,7 +136,7 @@ def test_names() -> None:
 def test_a_recipe_says_what_it_is(name: str) -> None:
     recipe = recipes.load(name)
     assert recipe.name == name
-    assert recipe.family in {"character", "word"}
+    assert recipe.family in {"character", "word", "mixed"}
     assert recipe.source
     assert recipe.deviations
     assert json.loads(json.dumps(recipe.parameters())) == recipe.parameters()

@@ -1,0 +1,39 @@
+"""Several attacks one after the other, each on what the others have left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from operator import attrgetter
+
+from attacks.engine.attempt import Attempt
+from attacks.protocols import Scored, Steps
+from attacks.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Stage:
+    """An attack, and how many distinct queries it may spend on an example."""
+
+    recipe: Recipe
+    queries: int
+
+
+@dataclass(frozen=True)
+class InTurn:
+    """The first success of any stage, in their order; the nearest to one where none succeeds.
+
+    A stage whose queries are spent makes room for the next. All of them share what the victim has said,
+    so that no input is charged twice.
+    """
+
+    stages: tuple[Stage, ...]
+
+    def run(self, attempt: Attempt) -> Steps[Scored]:
+        """See `attacks.protocols.Search.run`."""
+        best = yield from attempt.start()
+        for stage in self.stages:
+            found = yield from attempt.under(stage.recipe, stage.queries)
+            best = max(best, found, key=attrgetter("rank"))
+            if best.succeeded:
+                break
+        return best
