@@ -11,6 +11,7 @@ from typing import Any
 import tomli_w
 
 from attacks import recipes
+from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
 from attacks.outcomes import Example
 from reports.folder import RunFolder
@@ -58,12 +59,14 @@ def attack_run(
     resume: str | None = None,
     config: EngineConfig = EngineConfig(),
     device: str | None = None,
+    cache: Path | None = None,
 ) -> dict[str, Any]:
     """Run or resume the attack in a run folder of its own; return what `--json` prints."""
     from reports.storage import probe_writable
 
     recipe = recipes.load(request.recipe, **request.parameters)
     probe_writable(runs)
+    answers = Cache.at(cache)
     labels, examples = _load(request)
     chosen = (
         examples if request.examples is None else sample(examples, request.examples, request.seed)
@@ -78,7 +81,7 @@ def attack_run(
         resume=resume,
     ) as folder:
         collector = _collector(
-            request, labels, chosen, folder, progress, config, device, recipe.needs
+            request, labels, chosen, folder, progress, config, device, recipe.needs, answers
         )
         outcomes = collector.attack(recipe, "test", chosen)
         broken = [o for o in outcomes if o.status == "errored" and o.predicted_before is None]
@@ -112,6 +115,7 @@ def _collector(
     config: EngineConfig,
     device: str | None,
     needs: tuple[str, ...],
+    cache: Cache,
 ) -> Collector:
     from harness.auxiliaries import Auxiliaries
 
@@ -133,6 +137,7 @@ def _collector(
         seed=request.seed,
         query_budget=request.query_budget,
         config=config,
+        cache=cache,
     )
 
 

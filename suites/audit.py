@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from attacks import recipes
+from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
 from attacks.recipe import Recipe
 from harness.data_report import DataReport
@@ -32,11 +33,13 @@ class AuditOptions:
     Attributes:
         limit: attack at most so many examples (a partial run: its verdict is never a pass).
         batch_size: most texts in a batch (see `attacks.engine.scheduler.EngineConfig`).
+        cache: a file of answers that later runs may use again.
     """
 
     limit: int | None = None
     batch_size: int = 64
     device: str | None = None
+    cache: Path | None = None
 
     @property
     def engine(self) -> EngineConfig:
@@ -113,6 +116,7 @@ def _collector(
     options: AuditOptions,
 ) -> Collector:
     audit = plan.audit
+    cache = Cache.at(options.cache)
     victim = victim_on_record(
         folder,
         spec,
@@ -140,6 +144,7 @@ def _collector(
         seed=plan.seed,
         query_budget=audit.query_budget,
         config=options.engine,
+        cache=cache,
     )
 
 

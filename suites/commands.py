@@ -26,6 +26,10 @@ Device = Annotated[str | None, typer.Option(help="Where models run, e.g. cuda:0 
 BatchSize = Annotated[
     int, typer.Option(min=1, help="Most texts in a batch; changes the speed and nothing else.")
 ]
+CacheFile = Annotated[
+    Path | None,
+    typer.Option("--cache", help="A file that keeps the model's answers for later runs."),
+]
 Limit = Annotated[
     int | None,
     typer.Option(min=1, help="Attack at most so many examples: a partial run, never a pass."),
@@ -78,6 +82,7 @@ def attack(
     ] = LANGUAGE_MODEL,
     batch_size: BatchSize = 64,
     device: Device = None,
+    cache: CacheFile = None,
     output_dir: Runs = Path("runs"),
     resume: Resume = None,
     as_json: Json = False,
@@ -110,6 +115,7 @@ def attack(
         resume=resume,
         config=EngineConfig(batch_size=batch_size),
         device=device,
+        cache=cache,
     )
     if as_json:
         print(json.dumps(summary, indent=1))
@@ -149,6 +155,7 @@ def audit(
     limit: Limit = None,
     batch_size: BatchSize = 64,
     device: Device = None,
+    cache: CacheFile = None,
     output_dir: Runs = Path("runs"),
     resume: Resume = None,
     as_json: Json = False,
@@ -168,7 +175,7 @@ def audit(
         stage=chosen,
         runs=output_dir,
         progress=progress(quiet),
-        options=AuditOptions(limit=limit, batch_size=batch_size, device=device),
+        options=AuditOptions(limit=limit, batch_size=batch_size, device=device, cache=cache),
         gates=read.gates,
         model=model,
         baseline=baseline,

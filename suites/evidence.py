@@ -160,7 +160,7 @@ class Collector:
                 "deviations": list(recipe.deviations),
             },
         )
-        with self.stage(campaign.check):
+        with self.stage(campaign.check), self.cache:
             outcomes, _ = run_campaign(
                 campaign,
                 equipped(self.target.victim, self.models, [recipe]),

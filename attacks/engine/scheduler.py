@@ -112,6 +112,7 @@ class _Engine:
                 else:
                     yield from self._start(job)
             if not self._flying:
+                yield self._tick()  # all may have been answered without a single batch
                 return
             yield from self._run_batch()
             yield self._tick()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import uuid
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -33,7 +33,7 @@ class FunctionVictim:
     ) -> None:
         self._function = function
         self.labels = tuple(labels)
-        self.fingerprint = fingerprint or hashlib.sha256(repr(id(self)).encode()).hexdigest()
+        self.fingerprint = fingerprint or uuid.uuid4().hex
 
     def encode(self, inputs: Sequence[Inputs]) -> list[Inputs]:
         """Inputs as they are; they count one token a field."""

@@ -200,3 +200,17 @@ def test_parameters_that_cannot_be_set(
     assert invoke([*arguments, "-o", str(tmp_path), "--set", setting]) == 2
     assert message in " ".join(capsys.readouterr().err.replace("│", " ").split())
     assert not list(tmp_path.iterdir())
+
+
+def test_a_cache_spares_the_model_a_second_time(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ["--cache", str(tmp_path / "answers.sqlite")]
+    first, outcomes = attack(model, tmp_path / "one", capsys, *where)
+    again, same = attack(model, tmp_path / "two", capsys, *where)
+    assert same == outcomes
+    asked, spared = first["queries"], again["queries"]
+    assert isinstance(asked, dict)
+    assert isinstance(spared, dict)
+    assert asked["scored"] > 0 == spared["scored"]
+    assert spared["cached"] == asked["scored"] + asked["cached"] == spared["raw"]
