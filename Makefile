@@ -12,7 +12,7 @@ CONSTRAINTS ?= constraints.txt
 export OMP_NUM_THREADS ?= $(if $(filter test%,$(MAKECMDGOALS)),1,2)
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: demo demo-full test test-slow test-attacks test-transformers4 lint clean
+.PHONY: demo demo-full test test-slow test-attacks test-transformers4 bench-attacks lint clean
 
 demo: $(VENV)/.installed  ## train, audit, harden, audit again and open-able report, within fifteen minutes
 	$(BIN)/withstand harden plans/demo.toml
@@ -28,6 +28,10 @@ test-slow: $(VENV)/.installed-test  ## the tests that take minutes of model time
 
 test-attacks: $(VENV)/.installed-test  ## every attack on ten film reviews and a model trained on the spot
 	$(BIN)/python -m pytest -q -n 2 -m slow tests/attacks
+
+bench-attacks: $(VENV)/.installed  ## how near campaigns come to the models' own time; after `make demo`
+	@test -d models/rt-plain || { echo "There is no models/rt-plain: run \`make demo\` first." >&2; exit 2; }
+	$(BIN)/python benchmarks/limit.py models/rt-plain
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -47,6 +47,19 @@ def test_the_commands_run_in_the_order_shown(
         assert invoke([_filled_in(word) for word in arguments]) == 0, arguments
 
 
+def test_the_python_runs_as_it_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.project(tmp_path)
+    shutil.copy(tmp_path / "data.csv", tmp_path / "reviews.csv")
+    monkeypatch.chdir(tmp_path)
+    (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    exec(compile(block, "README.md", "exec"), {})
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == 20
+    assert any(line.startswith("succeeded") for line in printed)
+
+
 def _filled_in(word: str) -> str:
     """The reader's own names in place of the README's."""
     audits = {"runs/BEFORE": "-audit-train-", "runs/AFTER": "-audit-harden-", "runs/RUN": "-small-"}

@@ -211,6 +211,8 @@ class _Engine:
         started = perf_counter()
         try:
             rows = queue.model.run([encoding for _, encoding in batch])
+        except AttackError:  # no single input's fault: an endpoint that is gone, say
+            raise
         except Exception as error:
             self._seconds[queue.name] += perf_counter() - started
             yield from self._recover(queue, batch, error)

@@ -47,10 +47,18 @@ class FunctionVictim:
         single = len(batch[0]) == 1
         texts: list[str] | list[Inputs] = [item[0] for item in batch] if single else list(batch)
         answer = np.asarray(self._function(texts), dtype=np.float32)
-        if answer.shape != (len(batch), len(self.labels)):
-            raise AttackError(
-                f"The victim function returned shape {answer.shape} for {len(batch)} texts and "
-                f"{len(self.labels)} labels; it must return ({len(batch)}, {len(self.labels)})."
-            )
-        logarithms: Floats = np.log(np.maximum(answer, SMALLEST)).astype(np.float32)
-        return logarithms
+        return logarithms(answer, len(batch), len(self.labels), "The victim function")
+
+
+def logarithms(probabilities: Floats, texts: int, labels: int, who: str) -> Floats:
+    """Logarithms of class probabilities, shape (texts, labels).
+
+    Raises AttackError, in the name of `who`, where they have another shape.
+    """
+    if probabilities.shape != (texts, labels):
+        raise AttackError(
+            f"{who} returned shape {probabilities.shape} for {texts} texts and {labels} labels; it must "
+            f"return ({texts}, {labels})."
+        )
+    logits: Floats = np.log(np.maximum(probabilities, SMALLEST)).astype(np.float32)
+    return logits
