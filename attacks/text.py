@@ -173,3 +173,8 @@ class Candidate:
             "".join(pieces[n]) + value[read[n] :] for n, value in enumerate(self.origin.strings)
         )
         return strings, tuple(places)
+
+
+def changed_between(candidate: Candidate, previous: Candidate) -> tuple[int, ...]:
+    """Word indices at which two candidates of one original differ, ascending."""
+    return tuple(sorted({e.index for e in set(candidate.edits) ^ set(previous.edits)}))

@@ -57,8 +57,8 @@ def section(name: str) -> Iterator[str]:
     told = dict(arguments(inspect.getdoc(builder) or ""))
     yield "| parameter | default | |"
     yield "|---|---|---|"
-    for parameter in inspect.signature(builder).parameters.values():
-        yield f"| `{parameter.name}` | `{parameter.default!r}` | {told.get(parameter.name, '')} |"
+    for key, default in recipes.settings(name).items():
+        yield f"| `{key}` | `{default!r}` | {told.get(key, '')} |"
     yield ""
     yield "Deviations:"
     yield ""

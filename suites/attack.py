@@ -14,6 +14,7 @@ from attacks import recipes
 from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
 from attacks.outcomes import Example
+from harness.auxiliaries import Auxiliaries
 from reports.folder import RunFolder
 from reports.manifest import collect
 from reports.progress import Progress
@@ -45,6 +46,11 @@ class AttackRequest:
     masked_lm: str
     parameters: Mapping[str, Any]
 
+    @property
+    def auxiliaries(self) -> Auxiliaries:
+        """The models that recipes need beside the victim."""
+        return Auxiliaries(self.similarity, self.masked_lm)
+
     def to_toml(self) -> str:
         """The request as the run folder keeps it."""
         values = {key: value for key, value in asdict(self).items() if value is not None}
@@ -67,6 +73,7 @@ def attack_run(
     recipe = recipes.load(request.recipe, **request.parameters)
     probe_writable(runs)
     answers = Cache.at(cache)
+    request.auxiliaries.check(recipe.needs)
     labels, examples = _load(request)
     chosen = (
         examples if request.examples is None else sample(examples, request.examples, request.seed)
@@ -117,8 +124,6 @@ def _collector(
     needs: tuple[str, ...],
     cache: Cache,
 ) -> Collector:
-    from harness.auxiliaries import Auxiliaries
-
     victim = victim_on_record(
         folder,
         request.model,
@@ -127,7 +132,7 @@ def _collector(
         device=device,
         data=None,
     )
-    models = Auxiliaries(request.similarity, request.masked_lm).load(needs, device)
+    models = request.auxiliaries.load(needs, device)
     target = Target(victim, [], chosen, [], chosen, [])
     return Collector(
         folder,

@@ -49,6 +49,7 @@ def _attacks() -> list[dict[str, Any]]:
                 "about": recipe.source,
                 "family": recipe.family,
                 "needs": ["victim", *recipe.needs],
+                "settings": recipes.settings(name),
                 "parameters": recipe.parameters(),
                 "deviations": list(recipe.deviations),
             }
@@ -96,7 +97,7 @@ def show_listing(rows: list[dict[str, Any]], verbose: bool) -> None:
         typer.echo(f"{row['name']:{width}}  {row['about']}{state}")
         if not verbose:
             continue
-        for key in ("family", "needs", "parameters"):
+        for key in ("family", "needs", "settings", "parameters"):
             if row.get(key):
                 typer.echo(f"{'':{width}}    {key}: {row[key]}")
         for deviation in row.get("deviations", []):

@@ -71,7 +71,7 @@ def attack(
         typer.Option(
             "--set",
             metavar="PARAMETER=VALUE",
-            help="A parameter of the recipe; may be given several times (see docs/attacks.md).",
+            help="A parameter of the recipe, as often as needed (see `withstand ls attacks -v`).",
         ),
     ] = None,
     similarity: Annotated[

@@ -5,11 +5,6 @@ from __future__ import annotations
 from attacks.text import Candidate
 
 
-def changed_between(candidate: Candidate, previous: Candidate) -> tuple[int, ...]:
-    """Word indices at which two candidates of one original differ, ascending."""
-    return tuple(sorted({e.index for e in set(candidate.edits) ^ set(previous.edits)}))
-
-
 def excerpt(current: Candidate, index: int, size: int) -> str:
     """The `size` words around word `index`, as they stand in its field with all that is between them.
 

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from attacks.constraints.changes import changed_between
 from attacks.errors import AttackError
 from attacks.models import Fit, Floats
 from attacks.protocols import FLUENCY, Ask, Steps
-from attacks.text import Candidate
+from attacks.text import Candidate, changed_between
 
 DECIMALS = 4
 """Nats are compared after rounding to so many decimals: float noise decides nothing."""

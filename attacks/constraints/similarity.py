@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from attacks.constraints.changes import changed_between, excerpt, field_length
+from attacks.constraints.changes import excerpt, field_length
 from attacks.errors import AttackError
 from attacks.goals import DECIMALS
 from attacks.models import Floats, Inputs
 from attacks.protocols import SIMILARITY, Ask, Steps
-from attacks.text import Candidate
+from attacks.text import Candidate, changed_between
 
 Metric = Literal["angular", "cosine"]
 Reference = Literal["original", "previous"]

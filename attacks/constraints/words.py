@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from attacks.constraints.changes import changed_between
 from attacks.errors import AttackError
 from attacks.resources import neighbours, pos
-from attacks.text import Candidate
+from attacks.text import Candidate, changed_between
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from attacks.protocols import (
     proposals,
 )
 from attacks.recipe import Recipe
-from attacks.text import Candidate
+from attacks.text import Candidate, changed_between
 
 GAIN_DECIMALS = 4
 """First-order estimates are compared after rounding to so many decimals of the largest."""
@@ -129,9 +129,23 @@ class Attempt:
         """
         part = transformation or self.recipe.transformation
         found = yield from proposals(part, current, index, self.rng)
-        made = (p if isinstance(p, Candidate) else current.replace(index, p) for p in found)
-        new = [candidate for candidate in dict.fromkeys(made) if candidate != current]
-        return (yield from self.admissible(new, current))
+        new: dict[Candidate, None] = {}
+        for proposal in found:
+            if isinstance(proposal, str):
+                new[current.replace(index, proposal)] = None
+            elif self._may_change(proposal, current, index):
+                new[proposal] = None
+        new.pop(current, None)
+        return (yield from self.admissible(list(new), current))
+
+    def _may_change(self, proposal: Candidate, current: Candidate, index: int) -> bool:
+        """Whether no protection forbids what a proposal changes beside word `index`."""
+        others = set(changed_between(proposal, current)) - {index}
+        return others <= set(self.example.text.editable) and all(
+            protection.allows(current, other)
+            for other in others
+            for protection in self.recipe.protections
+        )
 
     def admissible(
         self, candidates: Sequence[Candidate], previous: Candidate

@@ -88,6 +88,12 @@ def load(name: str, **overrides: Any) -> Recipe:
     return builder(**checked)
 
 
+def settings(name: str) -> dict[str, Any]:
+    """The parameters that `load` takes for a recipe, with their defaults."""
+    parameters = inspect.signature(_builder(name)).parameters.values()
+    return {parameter.name: parameter.default for parameter in parameters}
+
+
 def _builder(name: str) -> Builder:
     if name in BUILTIN:
         return BUILTIN[name]

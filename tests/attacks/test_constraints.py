@@ -19,12 +19,12 @@ from attacks.constraints import (
     SentenceSimilarity,
     Stopwords,
 )
-from attacks.constraints.changes import changed_between, excerpt
+from attacks.constraints.changes import excerpt
 from attacks.constraints.edit_distance import levenshtein
 from attacks.errors import AttackError
 from attacks.models import Inputs
 from attacks.protocols import Ask, Constraint, ModelConstraint
-from attacks.text import Candidate, Text
+from attacks.text import Candidate, Text, changed_between
 
 FILM = Text.of("The fine film has a fine plot").candidate
 small = st.text(alphabet="abé ", max_size=14)

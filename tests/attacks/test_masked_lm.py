@@ -12,10 +12,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attacks.constraints import LikelyWord
+from attacks.constraints import LikelyWord, NoRepeat, Stopwords
+from attacks.engine.attempt import Attempt
 from attacks.errors import AttackError
+from attacks.goals import Untargeted
 from attacks.models import Blank, Fit, Words
+from attacks.outcomes import Example
 from attacks.protocols import FLUENCY, MASKED_LM, Ask, Steps
+from attacks.recipe import Recipe
+from attacks.searches import Beam
 from attacks.text import Candidate, Text
 from attacks.transformations import MaskedWords
 from attacks.transformations.masked_words import Where
@@ -242,3 +247,36 @@ def test_insertions_and_mergers_are_not_asked_about() -> None:
     text = Text.of("a warm film here").candidate
     candidates = [text.replace(1, "very warm"), text.replace(1, "x").replace(2, "")]
     assert kept(LikelyWord(most=1, drop=0.0), candidates, text) == ([], [True, True])
+
+
+class Merging:
+    """Merges every word with the next."""
+
+    def propose(
+        self, current: Candidate, index: int, rng: np.random.Generator
+    ) -> Steps[Sequence[Candidate]]:
+        yield from ()
+        if index + 1 == len(current.origin.words):
+            return []
+        return [current.replace(index, "both").replace(index + 1, "")]
+
+
+def test_a_merger_takes_no_word_that_is_protected_or_frozen() -> None:
+    recipe = Recipe(
+        "m", "word", "a test", Untargeted(), Merging(), Beam(), (Stopwords(), NoRepeat())
+    )
+    text = Text.of({"premise": "a film", "text": "really not good fun film"}, frozen=["premise"])
+    attempt = Attempt(Example("x", text, 1), recipe, seed=0)
+
+    def merged(current: Candidate) -> list[str]:
+        found = []
+        for index in attempt.editable(current):
+            steps = attempt.propose(current, index)
+            with pytest.raises(StopIteration) as end:
+                next(steps)
+            found += [candidate.strings[1] for candidate in end.value.value]
+        return found
+
+    # "really" stays: with it would go "not", a stop word.
+    assert merged(text.candidate) == ["really not both film", "really not good both"]
+    assert merged(text.candidate.replace(5, "joy")) == [], "what was changed is not merged"

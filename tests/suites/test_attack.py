@@ -214,3 +214,17 @@ def test_a_cache_spares_the_model_a_second_time(
     assert isinstance(spared, dict)
     assert asked["scored"] > 0 == spared["scored"]
     assert spared["cached"] == asked["scored"] + asked["cached"] == spared["raw"]
+
+
+def test_a_model_that_the_recipe_needs_is_checked_before_any_is_loaded(
+    model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("harness.models.load_classifier", None)
+    arguments = ["attack", str(model), "--data", DATA, "--recipe", "bae", "-n", "2"]
+    runs = tmp_path / "runs"
+    assert invoke([*arguments, "-o", str(runs), "--masked-lm", str(tmp_path / "nowhere")]) == 2
+    assert "nowhere" in capsys.readouterr().err
+    assert not list(runs.glob("*"))
