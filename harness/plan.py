@@ -192,10 +192,12 @@ class Audit(_Section):
         train_examples: rows of the training split attacked for the robust train/test gap (0: none).
         train_attacks: the recipes run on those; all of `attacks` where empty.
         calibrated: attack the temperature-calibrated victim as well.
+        settings: parameters of attacks where they are not the defaults, by attack; for the audit alone.
         similarity, masked_lm: sentence encoder and masked language model, for recipes that need one.
     """
 
     attacks: tuple[str, ...] = ("deepwordbug", "pwws", "textfooler")
+    settings: dict[str, dict[str, Any]] = Field(default_factory=dict)
     examples: int = Field(default=200, ge=1)
     train_examples: int = Field(default=0, ge=0)
     train_attacks: tuple[str, ...] = ()

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from attacks import recipes
 from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
-from attacks.recipe import Recipe
 from harness.data_report import DataReport
 from harness.plan import Gate, Plan
 from harness.session import Stage, data_of, section_of
@@ -22,6 +20,7 @@ from reports.results import Results
 from reports.sessions import start_or_resume
 from suites.evidence import Collector, Target, sample
 from suites.findings import audit_results, with_verdict
+from suites.preflight import recipes_of
 from suites.subject import victim_on_record
 from suites.verdict import Verdict
 
@@ -175,11 +174,6 @@ def data_info(report: DataReport) -> dict[str, Any]:
         "read": report.read,
         "oddities": facts["oddities"],
     }
-
-
-def recipes_of(plan: Plan) -> list[Recipe]:
-    """The plan's attacks, loaded by name; an unknown one is an AttackError."""
-    return [recipes.load(name) for name in plan.audit.attacks]
 
 
 def _collect(plan: Plan, collector: Collector) -> None:

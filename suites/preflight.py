@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from attacks import recipes
+from attacks.errors import AttackError
+from attacks.recipe import Recipe
 from harness.plan import Plan, PlanError
 from harness.preflight import check_attacks, check_training
 from harness.session import Stage, data_of, section_of, stage_named
@@ -41,8 +43,13 @@ def check_audit(plan: Plan, model: str, runs: Path) -> None:
             f"data.label: the data have the label '{unknown[0]}', which the model {model} does not "
             f"know. Its labels are: {', '.join(known)}."
         )
-    needs = [need for name in plan.audit.attacks for need in recipes.load(name).needs]
-    plan.audit.auxiliaries.check(needs)
+    plan.audit.auxiliaries.check(need for recipe in recipes_of(plan) for need in recipe.needs)
+
+
+def recipes_of(plan: Plan) -> list[Recipe]:
+    """The attacks of the audit, with their settings; what is wrong with one is an AttackError."""
+    audit = plan.audit
+    return [recipes.load(name, **audit.settings.get(name, {})) for name in audit.attacks]
 
 
 def chosen_stage(plan: Plan, stage: str | None) -> Stage:
@@ -61,6 +68,16 @@ def chosen_stage(plan: Plan, stage: str | None) -> Stage:
 
 def _check_audit_section(plan: Plan) -> None:
     check_attacks([("audit.attacks", name) for name in plan.audit.attacks])
+    for name, settings in plan.audit.settings.items():
+        if name not in plan.audit.attacks:
+            raise PlanError(
+                f"audit.settings.{name}: '{name}' is not among audit.attacks, so nothing would be set. "
+                f"Allowed: {', '.join(plan.audit.attacks)}."
+            )
+        try:
+            recipes.load(name, **settings)
+        except AttackError as error:
+            raise PlanError(f"audit.settings.{name}: {error}") from None
     for name in plan.audit.train_attacks:
         if name not in plan.audit.attacks:
             raise PlanError(

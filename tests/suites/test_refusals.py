@@ -144,3 +144,35 @@ def _forbid_loading(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("a model was loaded")
 
     monkeypatch.setattr("harness.models.load_classifier", refuse)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ("[audit.settings.pwws]\ninflect = false", "'pwws' is not among audit.attacks"),
+        ("[audit.settings.deepwordbug]\nmax_edits = 3", "Did you mean 'max_edit_distance'"),
+        ("[audit.settings.deepwordbug]\nmax_edit_distance = 1.5", "but should be a valid integer"),
+    ],
+)
+def test_settings_of_an_attack_that_cannot_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], settings: str, message: str
+) -> None:
+    plan = project.project(tmp_path)
+    plan.write_text(f"{plan.read_text()}\n{settings}\n")
+    assert invoke(["audit", str(plan), "--model", str(tmp_path / "base"), "-q"]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_an_audit_runs_its_attacks_with_their_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = project.project(tmp_path)
+    plan.write_text(f"{plan.read_text()}\n[audit.settings.deepwordbug]\nmax_edit_distance = 0\n")
+    runs = tmp_path / "runs"
+    invoke(["audit", str(plan), "--model", str(tmp_path / "base"), "-q", "-o", str(runs)])
+    run = RunFolder.open(next(runs.iterdir()))
+    attacked = [o for o in run.outcomes() if o.check == "attack:deepwordbug@test"]
+    assert {o.status for o in attacked} <= {"failed", "skipped"}
+    assert all(o.perturbed is None for o in attacked)
+    campaign = next(e for e in run.events() if e["event"] == "campaign")
+    assert campaign["recipe"]["parameters"]["constraints"][0]["most"] == 0
