@@ -14,7 +14,7 @@ import pytest
 from attacks import recipes
 from attacks.constraints import EditDistance, Stopwords
 from attacks.constraints.edit_distance import levenshtein
-from attacks.engine.scheduler import Job, run
+from attacks.engine.scheduler import EngineConfig, Job, run
 from attacks.errors import AttackError
 from attacks.models import Floats, Inputs, Model, Slopes, Swaps, Words
 from attacks.outcomes import Example, Finished, Outcome, Status
@@ -336,3 +336,21 @@ def test_kuleshov_wants_a_sure_wrong_answer() -> None:
     # Without any of the three words the lexicon is wrong with a probability of 1 / (1 + 1 / e) = 0.73.
     surer = attack(recipes.load("kuleshov", **loose, confidence=0.74))
     assert {o.status for o in surer} == {Status.FAILED}
+
+
+def test_outcomes_do_not_depend_on_the_recipes_beside() -> None:
+    names = ("pwws", "textfooler", "bae", "deepwordbug", "hotflip", "iga", "standard")
+    chosen = [recipes.load(name, **LOOSENED.get(name, {})) for name in names]
+    filling, fitting = language_models()
+    others = {SIMILARITY: Letters(), MASKED_LM: filling, FLUENCY: fitting}
+    models = equipped(Lexicon(), others, chosen)
+    examples = [Example(str(n), Text.of(text), label=1) for n, text in enumerate(REVIEWS)]
+    jobs = [Job(example, recipe) for example in examples for recipe in chosen]
+    for window in (1, 4, 100):
+        events = run(jobs, models, EngineConfig(window=window))
+        mixed = [event.outcome for event in events if isinstance(event, Finished)]
+        for recipe in chosen:
+            found = [outcome for outcome in mixed if outcome.attack == recipe.name]
+            assert sorted(found, key=lambda o: o.example_id) == sorted(
+                attack(recipe), key=lambda o: o.example_id
+            )
