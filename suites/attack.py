@@ -14,11 +14,14 @@ from attacks import recipes
 from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
 from attacks.outcomes import Example
+from attacks.victims import equipped
 from harness.auxiliaries import Auxiliaries
+from harness.model_checks import LONGEST
 from reports.folder import RunFolder
 from reports.manifest import collect
 from reports.progress import Progress
 from reports.sessions import start_or_resume
+from suites.endpoint import Limits, is_endpoint, open_endpoint, put_on_record
 from suites.evidence import Collector, Target, UnusableModelError, sample
 from suites.findings import audit_results
 from suites.subject import victim_on_record
@@ -29,7 +32,8 @@ class AttackRequest:
     """What decides the outcomes of an attack (batch size, device and window do not).
 
     Attributes:
-        max_length: tokens at which texts are cut.
+        max_length: tokens at which texts are cut (None: whatever the endpoint does).
+        labels: an endpoint's label names; empty for other models, which have their own.
         parameters: of the recipe, where they are not its defaults.
     """
 
@@ -41,10 +45,11 @@ class AttackRequest:
     text: tuple[str, ...]
     label: str
     query_budget: int | None
-    max_length: int
+    max_length: int | None
     similarity: str
     masked_lm: str
     parameters: Mapping[str, Any]
+    labels: tuple[str, ...] = ()
 
     @property
     def auxiliaries(self) -> Auxiliaries:
@@ -54,7 +59,9 @@ class AttackRequest:
     def to_toml(self) -> str:
         """The request as the run folder keeps it."""
         values = {key: value for key, value in asdict(self).items() if value is not None}
-        return tomli_w.dumps({"attack": {**values, "text": list(self.text)}})
+        return tomli_w.dumps(
+            {"attack": {**values, "text": list(self.text), "labels": list(self.labels)}}
+        )
 
 
 def attack_run(
@@ -66,14 +73,22 @@ def attack_run(
     config: EngineConfig = EngineConfig(),
     device: str | None = None,
     cache: Path | None = None,
+    limits: Limits = Limits(),
 ) -> dict[str, Any]:
-    """Run or resume the attack in a run folder of its own; return what `--json` prints."""
+    """Run or resume the attack in a run folder of its own; return what `--json` prints.
+
+    `limits` are an endpoint's; other models have none.
+    """
     from reports.storage import probe_writable
 
     recipe = recipes.load(request.recipe, **request.parameters)
     probe_writable(runs)
     answers = Cache.at(cache)
     request.auxiliaries.check(recipe.needs)
+    remote = None
+    if is_endpoint(request.model):
+        remote = open_endpoint(request.model, request.labels, limits, lasting=cache is not None)
+        equipped(remote, {}, [recipe])
     labels, examples = _load(request)
     chosen = (
         examples if request.examples is None else sample(examples, request.examples, request.seed)
@@ -87,8 +102,25 @@ def attack_run(
         plan_digest=hashlib.sha256(text.encode()).hexdigest(),
         resume=resume,
     ) as folder:
-        collector = _collector(
-            request, labels, chosen, folder, progress, config, device, recipe.needs, answers
+        if remote is not None:
+            put_on_record(folder, request.model, remote)
+        victim = remote or victim_on_record(
+            folder,
+            request.model,
+            labels=labels,
+            max_length=request.max_length or LONGEST,
+            device=device,
+            data=None,
+        )
+        collector = Collector(
+            folder,
+            Target(victim, [], chosen, [], chosen, []),
+            request.auxiliaries.load(recipe.needs, device),
+            progress,
+            seed=request.seed,
+            query_budget=request.query_budget,
+            config=config,
+            cache=answers,
         )
         outcomes = collector.attack(recipe, "test", chosen)
         broken = [o for o in outcomes if o.status == "errored" and o.predicted_before is None]
@@ -108,42 +140,10 @@ def _load(request: AttackRequest) -> tuple[tuple[str, ...], Sequence[Example]]:
     from harness.model_checks import classifier_labels
     from harness.splits import load_split
 
-    labels = classifier_labels(request.model)
+    remote = is_endpoint(request.model)
+    labels = request.labels if remote else classifier_labels(request.model)
     split = load_split(request.data, text=request.text, label=request.label, labels=labels)
     return labels, split.rows
-
-
-def _collector(
-    request: AttackRequest,
-    labels: tuple[str, ...],
-    chosen: Sequence[Example],
-    folder: RunFolder,
-    progress: Progress,
-    config: EngineConfig,
-    device: str | None,
-    needs: tuple[str, ...],
-    cache: Cache,
-) -> Collector:
-    victim = victim_on_record(
-        folder,
-        request.model,
-        labels=labels,
-        max_length=request.max_length,
-        device=device,
-        data=None,
-    )
-    models = request.auxiliaries.load(needs, device)
-    target = Target(victim, [], chosen, [], chosen, [])
-    return Collector(
-        folder,
-        target,
-        models,
-        progress,
-        seed=request.seed,
-        query_budget=request.query_budget,
-        config=config,
-        cache=cache,
-    )
 
 
 def summarize(

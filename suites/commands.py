@@ -46,7 +46,9 @@ def register(app: typer.Typer) -> None:
 
 
 def attack(
-    model: Annotated[str, typer.Argument(help="Folder, bundle:NAME or Hugging Face id.")],
+    model: Annotated[
+        str, typer.Argument(help="Folder, bundle:NAME, Hugging Face id or URL of an endpoint.")
+    ],
     data: Annotated[
         str, typer.Option(help="File, folder, bundle:NAME or Hugging Face id, with :split if any.")
     ],
@@ -80,6 +82,15 @@ def attack(
     masked_lm: Annotated[
         str, typer.Option(help="Masked language model for recipes that need one.")
     ] = LANGUAGE_MODEL,
+    labels: Annotated[
+        str, typer.Option(help="An endpoint's label names, in order, with commas between.")
+    ] = "",
+    per_second: Annotated[
+        float | None, typer.Option(min=0.001, help="Most requests a second to an endpoint.")
+    ] = None,
+    request_budget: Annotated[
+        int | None, typer.Option(min=1, help="Most requests to an endpoint.")
+    ] = None,
     batch_size: BatchSize = 64,
     device: Device = None,
     cache: CacheFile = None,
@@ -93,7 +104,10 @@ def attack(
     from harness.model_checks import input_length
     from reports.progress import progress
     from suites.attack import AttackRequest, attack_run, show
+    from suites.endpoint import Limits, is_endpoint
 
+    if is_endpoint(model) and max_length is not None:
+        raise typer.BadParameter("an endpoint cuts texts by itself.", param_hint="--max-length")
     request = AttackRequest(
         model=model,
         data=data,
@@ -103,10 +117,11 @@ def attack(
         text=tuple(text or ("text",)),
         label=label,
         query_budget=query_budget,
-        max_length=input_length(model, max_length),
+        max_length=max_length if is_endpoint(model) else input_length(model, max_length),
         similarity=similarity,
         masked_lm=masked_lm,
         parameters=_parameters(settings or []),
+        labels=tuple(name.strip() for name in labels.split(",") if name.strip()),
     )
     summary = attack_run(
         request,
@@ -116,6 +131,7 @@ def attack(
         config=EngineConfig(batch_size=batch_size),
         device=device,
         cache=cache,
+        limits=Limits(per_second, request_budget),
     )
     if as_json:
         print(json.dumps(summary, indent=1))

@@ -17,6 +17,8 @@ from attacks.victims.function import logarithms
 
 WORTH_ANOTHER_TRY = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Answers of a server that may be other ones a moment later (RFC 9110 and 6585)."""
+PROBES = ("", "good", "Not bad at all, though it could have been a little better.", "12 %")
+"""Texts by whose answers a model is recognized."""
 SHOWN = 200
 """Characters of an answer that a message quotes."""
 
@@ -110,6 +112,16 @@ class HttpVictim:
                 f"({error}): {str(answer)[:SHOWN]}. Give a `read` function that understands it."
             ) from None
         return logarithms(found, len(batch), len(self.labels), f"The endpoint {_shown(self._url)}")
+
+    def recognize(self) -> None:
+        """Have the answers to a few texts decide the fingerprint too, for one request.
+
+        A model that was replaced behind the URL is then another one for caches that outlive the process.
+        Raises AttackError as `run` does.
+        """
+        answers = np.exp(self.run([(text,) for text in PROBES]).astype(np.float64)).round(4)
+        shown = f"{self.fingerprint}\x1f{answers.tolist()}"
+        self.fingerprint = hashlib.sha256(shown.encode()).hexdigest()
 
     def _post(self, body: Mapping[str, Any]) -> Any:
         if self._budget is not None and self.requests >= self._budget:
