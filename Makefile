@@ -29,9 +29,10 @@ test-slow: $(VENV)/.installed-test  ## the tests that take minutes of model time
 test-attacks: $(VENV)/.installed-test  ## every attack on ten film reviews and a model trained on the spot
 	$(BIN)/python -m pytest -q -n 2 -m slow tests/attacks
 
-bench-attacks: $(VENV)/.installed  ## how near campaigns come to the models' own time; after `make demo`
+bench-attacks: $(VENV)/.installed  ## how near campaigns come to the models' own time, what `standard` costs; after `make demo`
 	@test -d models/rt-plain || { echo "There is no models/rt-plain: run \`make demo\` first." >&2; exit 2; }
 	$(BIN)/python benchmarks/limit.py models/rt-plain
+	$(BIN)/python benchmarks/ensemble.py models/rt-plain
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from attacks.protocols import FLUENCY, MASKED_LM, SIMILARITY
-
 if TYPE_CHECKING:
     from attacks.models import Model
 
@@ -39,6 +37,7 @@ class Auxiliaries:
 
         Raises HarnessError as `harness.models.load_encoder` and `load_masked_lm`.
         """
+        from attacks.protocols import FLUENCY, MASKED_LM, SIMILARITY
         from harness.models import load_encoder, load_masked_lm
 
         wanted = set(needs)
@@ -50,5 +49,7 @@ class Auxiliaries:
         return {name: model for name, model in found.items() if name in wanted}
 
     def _wanted(self, needs: Iterable[str]) -> list[str]:
+        from attacks.protocols import FLUENCY, MASKED_LM, SIMILARITY
+
         sources = {SIMILARITY: self.similarity, MASKED_LM: self.masked_lm, FLUENCY: self.masked_lm}
         return list(dict.fromkeys(sources[need] for need in needs if need in sources))

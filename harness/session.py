@@ -192,13 +192,13 @@ def _same_start(folder: RunFolder, fingerprint: str) -> None:
     folder.append("start", fingerprint=fingerprint)
 
 
-def _constraint_models(plan: Plan, section: Train) -> dict[str, Any]:
+def _constraint_models(plan: Plan, section: Train) -> Mapping[str, Any]:
     """Models that the recipes used in training need, by name."""
     from attacks import recipes
 
     names = [*(section.augment.attacks if section.augment else ()), *section.selection.attacks]
     needs = [need for name in names for need in recipes.load(name).needs]
-    return dict(plan.audit.auxiliaries.load(needs))
+    return plan.audit.auxiliaries.load(needs)
 
 
 def _run_info(folder: RunFolder) -> Any:

@@ -13,7 +13,8 @@ from attacks.protocols import FIRST_ORDER, FLUENCY, MASKED_LM, NEAREST_WORDS, SI
 TARGET = Path(__file__).parents[1] / "docs" / "attacks.md"
 HEAD = """# Attacks
 
-Made by `scripts/make_attack_docs.py` from the recipes; `withstand ls attacks --verbose` says the same.
+Made by `scripts/make_attack_docs.py` from the recipes. `withstand ls attacks -v` lists parameters and
+deviations too, with those of attacks that other packages add.
 
 ```
 withstand attack MODEL --data DATA --recipe NAME --set PARAMETER=VALUE

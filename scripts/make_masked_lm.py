@@ -81,7 +81,7 @@ def pruned(folder: Path, texts: list[str]) -> tuple[Any, Any]:
     return small, tokenizer
 
 
-def batch_of(tokenizer: Any, texts: list[str], rng: random.Random) -> tuple[Any, Any, Any]:
+def batch_of(tokenizer: Any, texts: list[str]) -> tuple[Any, Any, Any]:
     """Inputs with 15% of the pieces hidden (80% masked, 10% random, 10% as they are: Devlin et al.)."""
     encoded = tokenizer(
         texts, padding=True, truncation=True, max_length=LENGTH, return_tensors="pt"
@@ -150,10 +150,10 @@ def main() -> None:
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, 1e-3, total_steps=options.steps, pct_start=0.05
     )
+    share = REVIEWS * len(reviews) / (REVIEWS * len(reviews) + len(others))
     for step in range(options.steps):
-        share = REVIEWS * len(reviews) / (REVIEWS * len(reviews) + len(others))
         texts = [rng.choice(reviews if rng.random() < share else others) for _ in range(BATCH)]
-        inputs, places, labels = batch_of(tokenizer, texts, rng)
+        inputs, places, labels = batch_of(tokenizer, texts)
         loss = functional.cross_entropy(logits_at(model, inputs, places), labels)
         loss.backward()
         optimizer.step()

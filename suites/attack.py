@@ -21,10 +21,10 @@ from reports.folder import RunFolder
 from reports.manifest import collect
 from reports.progress import Progress
 from reports.sessions import start_or_resume
-from suites.endpoint import Limits, is_endpoint, open_endpoint, put_on_record
+from suites.endpoint import Limits, is_endpoint, open_endpoint
 from suites.evidence import Collector, Target, UnusableModelError, sample
 from suites.findings import audit_results
-from suites.subject import victim_on_record
+from suites.subject import put_on_record, victim_on_record
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,12 @@ def attack_run(
     request.auxiliaries.check(recipe.needs)
     remote = None
     if is_endpoint(request.model):
-        remote = open_endpoint(request.model, request.labels, limits, lasting=cache is not None)
+        remote = open_endpoint(request.model, request.labels, limits)
         equipped(remote, {}, [recipe])
     labels, examples = _load(request)
+    if remote is not None and cache is not None:
+        # So that another model behind the same URL is not taken for the one that the cache knows.
+        remote.recognize()
     chosen = (
         examples if request.examples is None else sample(examples, request.examples, request.seed)
     )
@@ -103,7 +106,7 @@ def attack_run(
         resume=resume,
     ) as folder:
         if remote is not None:
-            put_on_record(folder, request.model, remote)
+            put_on_record(folder, request.model, remote.fingerprint)
         victim = remote or victim_on_record(
             folder,
             request.model,

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.plan import PlanError
-from reports.folder import RunFolder
 
 if TYPE_CHECKING:
     from attacks.victims.http import HttpVictim
@@ -35,11 +34,8 @@ def is_endpoint(spec: str) -> bool:
     return spec.startswith(("http://", "https://"))
 
 
-def open_endpoint(
-    url: str, labels: Sequence[str], limits: Limits, *, lasting: bool = False
-) -> HttpVictim:
-    """The victim behind a URL. Nothing is sent, unless its answers are to be `lasting` (in a cache on
-    disk): then it is asked once, so that another model behind the same URL is not taken for it.
+def open_endpoint(url: str, labels: Sequence[str], limits: Limits) -> HttpVictim:
+    """The victim behind a URL; nothing is sent yet.
 
     Raises PlanError where the labels are not named, or the URL holds what must not be recorded.
     """
@@ -59,33 +55,10 @@ def open_endpoint(
             f"query. What authorizes you goes into the environment variable {AUTHORIZATION}."
         )
     secret = os.environ.get(AUTHORIZATION)
-    victim = HttpVictim(
+    return HttpVictim(
         url,
         labels,
         headers={"Authorization": secret} if secret else None,
         per_second=limits.per_second,
         budget=limits.requests,
-    )
-    if lasting:
-        victim.recognize()
-    return victim
-
-
-def put_on_record(folder: RunFolder, url: str, victim: HttpVictim) -> None:
-    """Record the endpoint as the run's subject, as far as it can be known."""
-    if any(event["event"] == "subject" for event in folder.events()):
-        return
-    folder.append(
-        "subject",
-        model={
-            "name": url,
-            "fingerprint": victim.fingerprint,
-            "files": {},
-            "temperature": None,
-            "seen_attacks": [],
-            "seen_edits": [],
-            "parameters": None,
-            "trained": {},
-        },
-        data=None,
     )

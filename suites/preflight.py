@@ -43,7 +43,6 @@ def check_audit(plan: Plan, model: str, runs: Path) -> None:
             f"data.label: the data have the label '{unknown[0]}', which the model {model} does not "
             f"know. Its labels are: {', '.join(known)}."
         )
-    plan.audit.auxiliaries.check(need for recipe in recipes_of(plan) for need in recipe.needs)
 
 
 def recipes_of(plan: Plan) -> list[Recipe]:
@@ -85,6 +84,7 @@ def _check_audit_section(plan: Plan) -> None:
                 f"test split to compare it with. Allowed: {', '.join(plan.audit.attacks)}."
             )
     _check_gates(plan)
+    plan.audit.auxiliaries.check(need for recipe in recipes_of(plan) for need in recipe.needs)
 
 
 _METRIC = re.compile(

@@ -30,24 +30,16 @@ def victim_on_record(
     from harness.models import load_classifier
 
     loaded = load_classifier(spec, labels=labels)
-    began = next((e for e in folder.events() if e["event"] == "subject"), None)
-    if began is None:
-        record = model_record(spec)
-        folder.append(
-            "subject",
-            model={
-                "name": spec,
-                "fingerprint": loaded.fingerprint,
-                "files": dict(loaded.files),
-                "temperature": None,
-                "seen_attacks": list(record.get("seen_attacks", [])),
-                "seen_edits": list(record.get("seen_edits", [])),
-                "parameters": sum(p.numel() for p in loaded.model.parameters()),
-                "trained": record,
-            },
-            data=data,
-        )
-    else:
+    began = put_on_record(
+        folder,
+        spec,
+        loaded.fingerprint,
+        data=data,
+        files=loaded.files,
+        parameters=sum(p.numel() for p in loaded.model.parameters()),
+        trained=model_record(spec),
+    )
+    if began is not None:
         _same(folder, began, spec, loaded.fingerprint, data)
     return HuggingFaceVictim(
         loaded.model,
@@ -57,6 +49,37 @@ def victim_on_record(
         max_length=max_length,
         device=device,
     )
+
+
+def put_on_record(
+    folder: RunFolder,
+    name: str,
+    fingerprint: str,
+    *,
+    data: Mapping[str, Any] | None = None,
+    files: Mapping[str, str] | None = None,
+    parameters: int | None = None,
+    trained: Mapping[str, Any] | None = None,
+) -> Mapping[str, Any] | None:
+    """Record the run's "subject", as far as it is known; return what an earlier process recorded."""
+    began = next((e for e in folder.events() if e["event"] == "subject"), None)
+    if began is None:
+        record = trained or {}
+        folder.append(
+            "subject",
+            model={
+                "name": name,
+                "fingerprint": fingerprint,
+                "files": dict(files or {}),
+                "temperature": None,
+                "seen_attacks": list(record.get("seen_attacks", [])),
+                "seen_edits": list(record.get("seen_edits", [])),
+                "parameters": parameters,
+                "trained": record,
+            },
+            data=data,
+        )
+    return began
 
 
 def _same(

@@ -80,11 +80,6 @@ class Store:
             self._database.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", rows)
         self._pending.clear()
 
-    def close(self) -> None:
-        """Write what is held back and let go of the file."""
-        self.flush()
-        self._database.close()
-
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:

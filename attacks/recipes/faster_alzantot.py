@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from attacks.constraints import (
-    EmbeddingCosine,
-    LikelyWord,
-    MaxWordsChanged,
-    NoRepeat,
-    Stopwords,
-)
-from attacks.goals import Untargeted
-from attacks.protocols import FLUENCY
+from dataclasses import replace
+
+from attacks.constraints import LikelyWord
 from attacks.recipe import Recipe
+from attacks.recipes import alzantot
 from attacks.recipes.alzantot import DISTANCE, LANGUAGE_MODEL
 from attacks.recipes.textfooler import VECTORS
-from attacks.searches import Genetic
-from attacks.transformations import EmbeddingNeighbours
 
 DEVIATIONS = (
     VECTORS + DISTANCE,
@@ -44,20 +37,20 @@ def build(
         population, generations: S = 60, and `max_iters=40`.
         stop_words: list of words that are left alone.
     """
-    return Recipe(
+    recipe = alzantot.build(
+        neighbours,
+        min_cosine,
+        max_words=max_words,
+        population=population,
+        generations=generations,
+        stop_words=stop_words,
+    )
+    kept = tuple(c for c in recipe.constraints if not isinstance(c, LikelyWord))
+    return replace(
+        recipe,
         name="faster-alzantot",
-        family="word",
         source="Jia et al., Certified Robustness to Adversarial Word Substitutions, EMNLP 2019, "
         "arXiv:1909.00986",
-        goal=Untargeted(),
-        transformation=EmbeddingNeighbours(neighbours),
-        search=Genetic(population, generations),
-        protections=(NoRepeat(), Stopwords(stop_words)),
-        constraints=(
-            MaxWordsChanged(max_words),
-            EmbeddingCosine(min_cosine),
-            LikelyWord(drop=max_drop, reference="original"),
-        ),
-        needs=(FLUENCY,),
+        constraints=(*kept, LikelyWord(drop=max_drop, reference="original")),
         deviations=DEVIATIONS,
     )

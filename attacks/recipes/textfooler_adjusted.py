@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from attacks.constraints import EmbeddingCosine, NoRepeat, SentenceSimilarity, Stopwords
-from attacks.goals import Untargeted
-from attacks.protocols import SIMILARITY
+from dataclasses import replace
+
+from attacks.constraints import EmbeddingCosine, SentenceSimilarity
 from attacks.recipe import Recipe
+from attacks.recipes import textfooler
 from attacks.recipes.textfooler import VECTORS
-from attacks.searches import WordImportance
-from attacks.transformations import EmbeddingNeighbours
 
 DEVIATIONS = (
     VECTORS
@@ -35,15 +34,11 @@ def build(
         window: words around the edit that are compared.
         stop_words: list of words that are left alone.
     """
-    return Recipe(
+    return replace(
+        textfooler.build(neighbours, stop_words=stop_words),
         name="textfooler-adjusted",
-        family="word",
         source="Morris et al., Reevaluating Adversarial Examples in Natural Language, EMNLP Findings "
         "2020, arXiv:2004.14174",
-        goal=Untargeted(),
-        transformation=EmbeddingNeighbours(neighbours),
-        search=WordImportance(ranking="delete"),
-        protections=(NoRepeat(), Stopwords(stop_words)),
         constraints=(
             EmbeddingCosine(min_cosine),
             SentenceSimilarity(
@@ -54,6 +49,5 @@ def build(
                 skip_short=False,
             ),
         ),
-        needs=(SIMILARITY,),
         deviations=DEVIATIONS,
     )

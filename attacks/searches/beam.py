@@ -8,6 +8,7 @@ from operator import attrgetter
 from attacks.engine.attempt import Attempt
 from attacks.errors import AttackError
 from attacks.protocols import Scored, Steps
+from attacks.searches.population import rewrites
 from attacks.text import Candidate
 
 
@@ -38,8 +39,8 @@ class Beam:
         while self.rounds is None or done < self.rounds:
             new: dict[Candidate, None] = {}
             for item in beam:
-                for index in attempt.editable(item.candidate):
-                    new |= dict.fromkeys((yield from attempt.propose(item.candidate, index)))
+                for found in (yield from rewrites(attempt, item.candidate)).values():
+                    new |= dict.fromkeys(found)
             candidates = [candidate for candidate in new if candidate not in met]
             if not candidates:
                 break

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from attacks.engine.attempt import Attempt
-from attacks.protocols import Scored, Steps, together
-from attacks.searches.population import mixed
+from attacks.protocols import Scored, Steps
+from attacks.searches.population import mixed, rewrites
 from attacks.text import Candidate
 
 Doubles = npt.NDArray[np.float64]
@@ -41,9 +41,8 @@ class DifferentialEvolution:
     def run(self, attempt: Attempt) -> Steps[Scored]:
         """See `attacks.protocols.Search.run`."""
         start = yield from attempt.start()
-        words = attempt.editable(attempt.original)
-        rewrites = yield from together([attempt.propose(attempt.original, i) for i in words])
-        options = [candidate for new in rewrites for candidate in new]
+        by_word = yield from rewrites(attempt, attempt.original)
+        options = [candidate for new in by_word.values() for candidate in new]
         if not options:
             return start
         vectors = attempt.rng.random((self.population, self.edits))

@@ -9,7 +9,7 @@ import numpy as np
 
 from attacks.engine.attempt import Attempt
 from attacks.protocols import Scored, Steps, together
-from attacks.searches.population import best_rewrite, drawn, mixed
+from attacks.searches.population import best_rewrite, drawn, mixed, rewrites
 from attacks.text import Candidate
 
 
@@ -51,9 +51,8 @@ class Genetic:
     def run(self, attempt: Attempt) -> Steps[Scored]:
         """See `attacks.protocols.Search.run`."""
         start = yield from attempt.start()
-        words = attempt.editable(attempt.original)
-        rewrites = yield from together([attempt.propose(attempt.original, i) for i in words])
-        weights = {i: float(len(new)) for i, new in zip(words, rewrites, strict=True) if new}
+        options = yield from rewrites(attempt, attempt.original)
+        weights = {index: float(len(new)) for index, new in options.items()}
         if not weights:
             return start
         first = Member(start, weights)

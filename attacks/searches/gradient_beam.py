@@ -7,6 +7,7 @@ from operator import attrgetter
 
 from attacks.engine.attempt import Attempt
 from attacks.protocols import Scored, Steps, together
+from attacks.searches.population import rewrites
 from attacks.text import Candidate
 
 
@@ -45,9 +46,7 @@ class GradientBeam:
         return best
 
     def _flips(self, attempt: Attempt, current: Candidate) -> Steps[list[Candidate]]:
-        words = attempt.editable(current)
-        found = yield from together([attempt.propose(current, index) for index in words])
-        options = {i: new for i, new in zip(words, found, strict=True) if new}
+        options = yield from rewrites(attempt, current)
         if not options:
             return []
         gains = yield from attempt.first_order(

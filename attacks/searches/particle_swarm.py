@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from attacks.engine.attempt import Attempt
 from attacks.protocols import Scored, Steps, together
-from attacks.searches.population import best_rewrite, drawn, mixed
+from attacks.searches.population import best_rewrite, drawn, mixed, rewrites
 from attacks.text import Candidate
 
 Doubles = npt.NDArray[np.float64]
@@ -211,12 +211,8 @@ def _swarm(attempt: Attempt, style: _Style) -> Steps[Scored]:
     start = yield from attempt.start()
     rng = attempt.rng
     words = attempt.editable(attempt.original)
-    rewrites = yield from together([attempt.propose(attempt.original, i) for i in words])
-    weights = {
-        i: float(min(len(new), MOST_REWRITES))
-        for i, new in zip(words, rewrites, strict=True)
-        if new
-    }
+    options = yield from rewrites(attempt, attempt.original)
+    weights = {index: float(min(len(new), MOST_REWRITES)) for index, new in options.items()}
     if not weights:
         return start
     first = yield from together([_first(attempt, start, weights) for _ in range(style.particles)])

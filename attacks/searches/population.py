@@ -1,4 +1,4 @@
-"""What searches that keep many texts at once have in common."""
+"""What searches that look at many texts at once have in common."""
 
 from __future__ import annotations
 
@@ -8,8 +8,15 @@ from operator import attrgetter
 import numpy as np
 
 from attacks.engine.attempt import Attempt
-from attacks.protocols import Scored, Steps
+from attacks.protocols import Scored, Steps, together
 from attacks.text import Candidate
+
+
+def rewrites(attempt: Attempt, current: Candidate) -> Steps[dict[int, list[Candidate]]]:
+    """By word index the admissible rewrites of every editable word of `current` that has any."""
+    words = attempt.editable(current)
+    found = yield from together([attempt.propose(current, index) for index in words])
+    return {index: new for index, new in zip(words, found, strict=True) if new}
 
 
 def best_rewrite(attempt: Attempt, current: Scored, index: int) -> Steps[Scored | None]:

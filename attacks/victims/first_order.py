@@ -45,12 +45,7 @@ class HuggingFaceFirstOrder(TransformersModel):
 
     def encode(self, inputs: Sequence[Swaps]) -> list[SwapsEncoding]:  # type: ignore[override]
         """Raises AttackError where the tokenizer cannot say which characters a token stands for."""
-        if not getattr(self._tokenizer, "is_fast", False):
-            raise AttackError(
-                "An attack by gradients needs a fast tokenizer, which knows where its tokens "
-                "stand in the "
-                f"text; {type(self._tokenizer).__name__} is a slow one."
-            )
+        self.require_places("An attack by gradients")
         encoded = self.tokenize([item.strings for item in inputs], return_offsets_mapping=True)
         known = pieces(
             self._tokenizer,

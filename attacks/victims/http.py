@@ -77,7 +77,6 @@ class HttpVictim:
             stop=tenacity.stop_after_attempt(retries + 1),
             wait=_wait,
             retry=tenacity.retry_if_exception(_passing),
-            sleep=lambda seconds: time.sleep(seconds),
             reraise=True,
         )
 
@@ -106,7 +105,7 @@ class HttpVictim:
             ) from None
         try:
             found = np.asarray(self._read(answer, self.labels), dtype=np.float32)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise AttackError(
                 f"The endpoint {_shown(self._url)} answers in another form than is read here "
                 f"({error}): {str(answer)[:SHOWN]}. Give a `read` function that understands it."
@@ -142,7 +141,7 @@ class HttpVictim:
 def probabilities(answer: Any, labels: Sequence[str]) -> object:
     """Rows of probabilities, from rows of numbers or of labels with their scores.
 
-    Raises KeyError for a label without a score, TypeError or ValueError for another form.
+    Raises LookupError for what is not there, TypeError or ValueError for another form.
     """
     rows = answer["outputs"] if isinstance(answer, Mapping) else answer
     if rows and isinstance(rows[0], Mapping):  # the answer to one text may come without its list

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from attacks.errors import AttackError
 from attacks.models import Blank, Fit, Floats, Words
 from attacks.victims.nearest import whole_words
 from attacks.victims.transformer import Encoding, TransformersModel, readable
@@ -59,11 +58,7 @@ class _MaskedLM(TransformersModel):
 
         Raises AttackError where the tokenizer cannot say which characters a token stands for.
         """
-        if not getattr(self._tokenizer, "is_fast", False):
-            raise AttackError(
-                "A masked language model needs a fast tokenizer, which knows where its tokens stand in "
-                f"the text; {type(self._tokenizer).__name__} is a slow one."
-            )
+        self.require_places("A masked language model")
         before, middle, after = map(readable, (before, middle, after))
         encoded = self._tokenizer(
             before + middle + after, add_special_tokens=False, return_offsets_mapping=True
@@ -92,18 +87,15 @@ class _MaskedLM(TransformersModel):
         """
         texts = list(dict.fromkeys(item.text for item in batch))
         inputs = self.inputs(texts)
-        width = inputs["input_ids"].shape[1]
-        needed: dict[Encoding, dict[int, int]] = {text: {} for text in texts}
+        width, device = inputs["input_ids"].shape[1], inputs["input_ids"].device
+        number = {text: n for n, text in enumerate(texts)}
+        asked = []
         for item in batch:
             shift = width - len(item.text) if self._left else 0
-            for place in item.places:
-                needed[item.text].setdefault(place + shift, 0)
-        flat = [(n, place) for n, text in enumerate(texts) for place in needed[text]]
-        for row, (n, place) in enumerate(flat):
-            needed[texts[n]][place] = row
-        device = inputs["input_ids"].device
-        rows = torch.tensor([n for n, _ in flat], dtype=torch.long, device=device)
-        columns = torch.tensor([place for _, place in flat], dtype=torch.long, device=device)
+            asked.append([(number[item.text], place + shift) for place in item.places])
+        row = {at: n for n, at in enumerate(dict.fromkeys(at for places in asked for at in places))}
+        rows = torch.tensor([n for n, _ in row], dtype=torch.long, device=device)
+        columns = torch.tensor([place for _, place in row], dtype=torch.long, device=device)
 
         def narrow(module: Any, arguments: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
             return (arguments[0][rows, columns].unsqueeze(0), *arguments[1:])
@@ -118,12 +110,7 @@ class _MaskedLM(TransformersModel):
                     handle.remove()
             found = logits[0] if handle is not None else logits[rows, columns]
             table = torch.log_softmax(found.float(), dim=-1)
-        answers = []
-        for item in batch:
-            shift = width - len(item.text) if self._left else 0
-            at = [needed[item.text][place + shift] for place in item.places]
-            answers.append(table[at])
-        return answers
+        return [table[[row[at] for at in places]] for places in asked]
 
 
 class HuggingFaceMaskedLM(_MaskedLM):

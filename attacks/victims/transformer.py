@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from attacks.engine.queue import padded_length
+from attacks.errors import AttackError
 from attacks.models import Inputs
 
 ROWS = 4
@@ -70,7 +71,7 @@ class TransformersModel:
 
     def reach(self, strings: Inputs) -> tuple[int, ...]:
         """See `attacks.models.Truncating`; all there is where a slow tokenizer cannot say."""
-        if not getattr(self._tokenizer, "is_fast", False):
+        if not self._knows_places:
             return tuple(map(len, strings))
         encoded = self.tokenize([strings], return_offsets_mapping=True)
         ends = [0, 0]
@@ -83,6 +84,18 @@ class TransformersModel:
             max(0, min(len(value), ends[min(field, 1)] - offset(strings, field)))
             for field, value in enumerate(strings)
         )
+
+    def require_places(self, who: str) -> None:
+        """Raise AttackError, in the name of `who`, where a token's characters cannot be had."""
+        if not self._knows_places:
+            raise AttackError(
+                f"{who} needs a fast tokenizer, which knows where its tokens stand in the text; "
+                f"{type(self._tokenizer).__name__} is a slow one."
+            )
+
+    @property
+    def _knows_places(self) -> bool:
+        return bool(getattr(self._tokenizer, "is_fast", False))
 
     def tokenize(self, inputs: Sequence[Inputs], **options: bool) -> Any:
         """The tokenizer's own answer."""

@@ -27,7 +27,7 @@ from attacks.searches import (
     ParticleSwarm,
 )
 from attacks.searches.genetic import Member
-from attacks.searches.particle_swarm import FASTEST, LEVY_INERTIA, flight_between
+from attacks.searches.particle_swarm import FASTEST, LEVY_INERTIA, _turned, flight_between
 from attacks.searches.population import mixed
 from attacks.text import Candidate, Text
 from tests.attacks.small import Others, Table, attack, attack_all, tables
@@ -127,6 +127,16 @@ def test_particles_turn_to_the_better_text_where_they_differ() -> None:
     towards, stay = swarm.turning(np.array([FASTEST, -FASTEST]))
     assert (round(float(towards), 3), round(float(stay), 3)) == (0.953, 0.047)
     assert LevySwarm().turning(np.array([0.0, 0.0, 0.0, 0.0])).tolist() == [0.25] * 4
+
+
+def test_a_move_takes_words_of_the_better_text_by_their_chances() -> None:
+    recipe = Recipe("small", "word", "a test", Untargeted(), Others(), ParticleSwarm())
+    attempt = Attempt(Example("x", Text.of("a a a"), 1), recipe, seed=0)
+    here, better = attempt.original.replace(0, "c"), attempt.original.replace(1, "b")
+    for chances, expected in (((1, 1, 1), "a b a"), ((0, 0, 0), "c a a"), ((0, 1, 0), "c b a")):
+        steps = _turned(attempt, here, better, [0, 1, 2], np.array(chances, dtype=float), retries=0)
+        _, moved = drain(steps)
+        assert moved.strings == (expected,)
 
 
 def test_flights_keep_within_their_bounds_and_reach_all_of_them() -> None:

@@ -37,7 +37,7 @@ def test_what_was_put_in_is_got_out_to_the_bit(
     store = Store(path)
     for text, row in answers.items():
         store.put("model", text, np.array(row, dtype=np.float32))
-    store.close()
+    store.flush()
     again = Store(path)
     for text, row in answers.items():
         found = again.get("model", text)
@@ -45,7 +45,6 @@ def test_what_was_put_in_is_got_out_to_the_bit(
         assert found.tobytes() == np.array(row, dtype=np.float32).tobytes()
         assert again.get("another", text) is None
     assert again.get("model", ("not", "there", "at all")) is None
-    again.close()
 
 
 def attack(cache: Cache) -> tuple[list[object], Tick, list[str]]:

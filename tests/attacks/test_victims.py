@@ -220,6 +220,7 @@ def test_no_more_requests_a_second_than_are_allowed(
         (lambda texts: {"error": "loading"}, "another form"),
         (lambda texts: [[{"label": "LABEL_0", "score": 1.0}]], "another form"),
         (lambda texts: [[0.5, 0.25, 0.25]], r"shape \(1, 3\) for 1 texts and 2 labels"),
+        (lambda texts: [[]], "another form"),
         (lambda texts: [], r"shape \(0,\)"),
     ],
 )

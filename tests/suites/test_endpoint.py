@@ -108,6 +108,7 @@ def test_answers_of_another_model_behind_the_url_are_not_taken_from_the_cache(
     [
         ("", ["--labels", "positive"], "does not say what its labels are"),
         ("", ["--labels", "negative,positive", "--recipe", "hotflip"], "can only be asked"),
+        ("", ["--labels", "bad,fine", "--cache", "answers"], "positive"),
         ("", ["--labels", "bad,fine"], "positive"),
         ("", ["--labels", "negative,positive", "--max-length", "64"], "cuts texts by itself"),
         ("http://me:pw@x.example/", ["--labels", "negative,positive"], AUTHORIZATION),
@@ -121,7 +122,9 @@ def test_what_is_refused_before_anything_is_sent(
     url: str,
     extra: list[str],
     message: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(reviews.parent)
     assert attack(url or server.url, reviews, *extra) == 2
     assert message in capsys.readouterr().err
     assert server.bodies == []

@@ -163,6 +163,24 @@ def test_settings_of_an_attack_that_cannot_be(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("verb", ["audit", "harden"])
+def test_a_model_that_an_attack_of_the_audit_needs_is_checked_first(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    verb: str,
+) -> None:
+    plan = project.project(tmp_path)
+    lost = f'attacks = ["deepwordbug", "bae"]\nmasked_lm = "{tmp_path}/nowhere"'
+    head, audit = plan.read_text().split("[audit]")
+    audit = audit.replace('attacks = ["deepwordbug"]', lost)
+    plan.write_text(f"{head}[audit]{audit}")
+    _forbid_loading(monkeypatch)
+    model = ["--model", str(tmp_path / "base")] if verb == "audit" else []
+    assert invoke([verb, str(plan), *model, "-q", "-o", str(tmp_path / "runs")]) == 2
+    assert "nowhere" in capsys.readouterr().err
+
+
 def test_an_audit_runs_its_attacks_with_their_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
