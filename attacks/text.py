@@ -6,15 +6,18 @@ a string, and a `Candidate` is an original with a set of edits: it costs a slice
 back into strings, whatever the length of the text.
 
 Searches speak of words by their index *in the original*, so an index never shifts: an insertion is a
-replacement of two words, a deletion a replacement by nothing.
+replacement of two words, a deletion a replacement by nothing. Whatever changes more than words (a
+paraphrase, white space, another tool's text) is a `rewritten` candidate: its strings are kept as they
+are, and its edits are found by aligning the words.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from functools import cached_property
 from operator import attrgetter
 
@@ -82,16 +85,31 @@ class Text:
         return Candidate(self)
 
 
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A text that edits of words alone do not lead to.
+
+    Attributes:
+        strings: the field values.
+        spans: start and end, in its field, of what stands in the place of each word of the original.
+    """
+
+    strings: tuple[str, ...]
+    spans: tuple[tuple[int, int], ...]
+
+
 @dataclass(frozen=True)
 class Candidate:
     """An original and its edits, sorted by word index, at most one a word.
 
-    Two candidates are equal when they have the same original and the same edits. Use `replace` rather
-    than the constructor: it keeps the edits sorted and drops an edit that restores the original word.
+    Two candidates are equal when they have the same original, the same edits and, where those do not
+    say all, the same `whole`. Use `replace` and `rewritten` rather than the constructor: they keep the
+    edits sorted and drop an edit that restores the original word.
     """
 
     origin: Text
     edits: tuple[Edit, ...] = ()
+    whole: Whole | None = None
 
     def __hash__(self) -> int:
         return hash(self.edits)
@@ -105,7 +123,36 @@ class Candidate:
         edits = [edit for edit in self.edits if edit.index != index]
         if replacement != original:
             insort(edits, Edit(index, replacement), key=attrgetter("index"))
+        if self.whole is not None:
+            return self._replace_in_whole(self.whole, index, replacement, tuple(edits))
         return Candidate(self.origin, tuple(edits))
+
+    def _replace_in_whole(
+        self, whole: Whole, index: int, replacement: str, edits: tuple[Edit, ...]
+    ) -> Candidate:
+        field = self.origin.words[index].field
+        value = whole.strings[field]
+        start, end = whole.spans[index]
+        before, after = value[:start], value[end:]
+        if not replacement and before.strip():
+            before = before.rstrip()
+        elif not replacement:
+            after = after.lstrip()
+        shift = len(before) + len(replacement) + len(after) - len(value)
+
+        def moved(number: int, span: tuple[int, int]) -> tuple[int, int]:
+            if number == index:
+                return len(before), len(before) + len(replacement)
+            if self.origin.words[number].field != field or number < index:
+                return span
+            return max(len(before), span[0] + shift), max(len(before), span[1] + shift)
+
+        strings = list(whole.strings)
+        strings[field] = before + replacement + after
+        if tuple(strings) == self.origin.strings:
+            return self.origin.candidate
+        spans = tuple(moved(number, span) for number, span in enumerate(whole.spans))
+        return Candidate(self.origin, edits, Whole(tuple(strings), spans))
 
     def word(self, index: int) -> str:
         """What stands now in the place of the original's word `index`."""
@@ -132,11 +179,13 @@ class Candidate:
 
         A deleted word takes the white space before it along (after it, at the start of a field).
         """
-        return self._layout[0]
+        return self._layout[0] if self.whole is None else self.whole.strings
 
     def span(self, index: int) -> tuple[int, int, int]:
         """Where word `index` of the original stands now: field number, start and end in characters."""
         word = self.origin.words[index]
+        if self.whole is not None:
+            return word.field, *self.whole.spans[index]
         shift = 0
         for edit, (start, end, behind) in zip(self.edits, self._layout[1], strict=True):
             if edit.index == index:
@@ -173,6 +222,64 @@ class Candidate:
             "".join(pieces[n]) + value[read[n] :] for n, value in enumerate(self.origin.strings)
         )
         return strings, tuple(places)
+
+
+def rewritten(origin: Text, strings: Sequence[str]) -> Candidate:
+    """The candidate whose field values are `strings`, whatever led to them.
+
+    Its edits are the words that differ when those of each field are aligned: words without a counterpart
+    count as deleted, new ones stand in the place of the word before them (the first: after).
+
+    Raises ValueError where the number of fields differs.
+    """
+    if len(strings) != len(origin.fields):
+        raise ValueError(f"The text has {len(origin.fields)} fields, not {len(strings)}.")
+    if tuple(strings) == origin.strings:
+        return origin.candidate
+    spans: list[tuple[int, int]] = []
+    for field, value in enumerate(strings):
+        words = [word.string for word in origin.words if word.field == field]
+        spans += _aligned(words, value)
+    edits = tuple(
+        Edit(index, strings[word.field][start:end])
+        for index, (word, (start, end)) in enumerate(zip(origin.words, spans, strict=True))
+        if strings[word.field][start:end] != word.string
+    )
+    plain = Candidate(origin, edits)
+    if plain.strings == tuple(strings):
+        return plain
+    return Candidate(origin, edits, Whole(tuple(strings), tuple(spans)))
+
+
+def _aligned(words: Sequence[str], value: str) -> list[tuple[int, int]]:
+    """For each word the span of `value` that stands in its place, ascending, without overlap."""
+    found = [match.span() for match in _WORD.finditer(value)]
+    now = [value[start:end] for start, end in found]
+    head = 0
+    while head < min(len(words), len(now)) and words[head] == now[head]:
+        head += 1
+    tail = 0
+    while tail < min(len(words), len(now)) - head and words[-1 - tail] == now[-1 - tail]:
+        tail += 1
+    inner, new = words[head : len(words) - tail], now[head : len(now) - tail]
+    blocks = SequenceMatcher(None, inner, new, autojunk=False).get_opcodes()
+    spans = found[:head]
+    for _, low, high, first, last in blocks:
+        count = high - low
+        taken = found[head + first : head + last]
+        spare = taken[count:]
+        taken = taken[:count]
+        if spare and taken:
+            taken[-1] = (taken[-1][0], spare[-1][1])
+        elif spare and spans:
+            spans[-1] = (spans[-1][0], spare[-1][1])
+        spans += taken
+        place = spans[-1][1] if spans else 0
+        spans += [(place, place)] * (count - len(taken))
+    spans += found[len(found) - tail :] if tail else []
+    if found and words and spans[0][0] > found[0][0]:
+        spans[0] = (found[0][0], spans[0][1])
+    return spans
 
 
 def changed_between(candidate: Candidate, previous: Candidate) -> tuple[int, ...]:

@@ -301,7 +301,7 @@ def _attack(attempt: Attempt, victim: Model) -> Steps[Status]:
 
 def _outcome(attempt: Attempt, status: Status, error: str | None) -> Outcome:
     example, first, best = attempt.example, attempt.first, attempt.best
-    tried = best if best is not None and best.candidate.edits else None
+    tried = best if best is not None and best.candidate != attempt.original else None
     words = example.text.words
     return Outcome(
         example_id=example.id,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from attacks.text import Candidate, Edit, Text
+from attacks.text import Candidate, Edit, Text, rewritten
 
 words = st.text(alphabet="abcXYZ09é", min_size=1, max_size=6)
 anything = st.text(max_size=60) | st.lists(
@@ -157,3 +157,62 @@ def test_spans_say_where_words_stand_now(case: tuple[Text, dict[int, str]]) -> N
     for index in range(len(text.words)):
         field, start, end = candidate.span(index)
         assert candidate.strings[field][start:end] == candidate.word(index)
+
+
+@given(edited())
+def test_rewriting_by_edits_alone_is_the_same_text(case: tuple[Text, dict[int, str]]) -> None:
+    text, edits = case
+    strings = apply(text, edits).strings
+    found = rewritten(text, strings)
+    assert found.strings == strings
+    assert rewritten(text, text.strings) == text.candidate
+
+
+@given(st.lists(anything, min_size=1, max_size=2), st.data())
+def test_a_rewritten_text_keeps_its_strings_and_aligns_its_words(
+    values: list[str], data: st.DataObject
+) -> None:
+    text = Text.of({f"field{n}": value for n, value in enumerate(values)})
+    strings = tuple(data.draw(anything) for _ in values)
+    found = rewritten(text, strings)
+    assert found.strings == strings
+    reached = [0] * len(values)
+    for index, word in enumerate(text.words):
+        field, start, end = found.span(index)
+        assert field == word.field
+        assert reached[field] <= start <= end <= len(strings[field])
+        assert strings[field][start:end] == found.word(index)
+        reached[field] = end
+
+
+@given(edited(), st.data())
+def test_words_of_a_rewritten_text_can_be_replaced(
+    case: tuple[Text, dict[int, str]], data: st.DataObject
+) -> None:
+    text, edits = case
+    found = rewritten(text, tuple(data.draw(anything) for _ in text.fields))
+    for index, replacement in edits.items():
+        if found.word(index) == "" or replacement == "":
+            continue
+        before = found.strings
+        field, start, end = found.span(index)
+        found = found.replace(index, replacement)
+        assert found.word(index) == replacement
+        value = before[field]
+        assert found.strings[field] == value[:start] + replacement + value[end:]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "edits"),
+    [
+        ("a fine film .", "a fine film!", {}),
+        ("a fine film", "a very fine film", {0: "a very"}),
+        ("fine film", "a fine film", {0: "a fine"}),
+        ("one two three", "one three", {1: ""}),
+        ("a fine film", "a film that is fine, a film", {0: "a film that is", 1: "fine, a"}),
+    ],
+)
+def test_what_counts_as_changed(before: str, after: str, edits: dict[int, str]) -> None:
+    found = rewritten(Text.of(before), (after,))
+    assert {edit.index: edit.replacement for edit in found.edits} == edits
+    assert found.strings == (after,)
