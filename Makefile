@@ -60,8 +60,9 @@ $(VENV)/.installed: pyproject.toml $(CONSTRAINTS) requirements-bundles.txt $(VEN
 	@$(PIP) install --no-deps --require-hashes -r requirements-bundles.txt
 	@touch $@
 
-$(VENV)/.installed-test: $(VENV)/.installed
-	@$(PIP) install -c $(VENV)/constraints.txt -r requirements-test.txt
+$(VENV)/.installed-test: requirements-test.txt requirements-textattack.txt $(VENV)/.installed
+	@$(PIP) install -c $(VENV)/constraints.txt -r requirements-test.txt -r requirements-textattack.txt
+	@$(PIP) install --no-deps textattack==0.3.11
 	@touch $@
 
 clean:  ## remove environments and caches; models and runs stay

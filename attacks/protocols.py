@@ -9,7 +9,7 @@ entered by `yield from`.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -103,6 +103,7 @@ class Scored:
     """A candidate with the victim's answer.
 
     `score` is the goal's: higher is nearer to success; rounded, so that float noise decides nothing.
+    `probabilities` are those of all labels, shape (labels,).
     """
 
     candidate: Candidate
@@ -110,6 +111,7 @@ class Scored:
     succeeded: bool
     predicted: int
     confidence: float
+    probabilities: Floats = field(compare=False, repr=False)
 
     @property
     def rank(self) -> tuple[bool, float]:

@@ -52,7 +52,12 @@ def attack(
     data: Annotated[
         str, typer.Option(help="File, folder, bundle:NAME or Hugging Face id, with :split if any.")
     ],
-    recipe: Annotated[str, typer.Option(help="Attack by name; see `withstand ls attacks`.")],
+    recipe: Annotated[
+        str,
+        typer.Option(
+            help="Attack by name; see `withstand ls attacks`. textattack:NAME is one of TextAttack's."
+        ),
+    ],
     examples: Annotated[
         int | None, typer.Option("-n", min=1, help="Examples to attack (default: all).")
     ] = None,

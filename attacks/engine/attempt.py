@@ -94,7 +94,7 @@ class Attempt:
         finally:
             self.queries += inner.queries
             assert inner.best is not None  # noqa: S101 - the original at least
-            self._remember(inner.best)
+            self.offer(inner.best)
         return inner.best
 
     def start(self) -> Steps[Scored]:
@@ -201,7 +201,7 @@ class Attempt:
             results = [self._judge(c, p) for c, p in zip(affordable, probabilities, strict=True)]
         if not probing:
             for scored in results:
-                self._remember(scored)
+                self.offer(scored)
         if len(affordable) < len(candidates) and (
             probing or not any(scored.succeeded for scored in results)
         ):
@@ -245,7 +245,7 @@ class Attempt:
         )
         answers: list[Slopes] = yield Ask(FIRST_ORDER, (swaps,))
         (probabilities,) = softmax(answers[0].logits[np.newaxis], self._temperature)
-        self._remember(self._judge(current, probabilities))
+        self.offer(self._judge(current, probabilities))
         self._opened()
         return answers[0]
 
@@ -271,11 +271,13 @@ class Attempt:
     def _judge(self, candidate: Candidate, probabilities: Floats) -> Scored:
         label = self.example.label
         score, succeeded = self.recipe.goal.judge(probabilities, label)
+        confidence = float(probabilities[label])
         return Scored(
-            candidate, score, succeeded, predicted(probabilities), float(probabilities[label])
+            candidate, score, succeeded, predicted(probabilities), confidence, probabilities
         )
 
-    def _remember(self, scored: Scored) -> None:
+    def offer(self, scored: Scored) -> None:
+        """Let a text be the attempt's first, and its best where it is nearer to the goal than others."""
         if self.first is None:
             self.first = scored
         if self.best is None or scored.rank > self.best.rank:

@@ -2,6 +2,7 @@
 
 A recipe is a function that takes parameters with defaults and returns a `Recipe`. Another distribution
 adds its own under the entry-point group `withstand.attacks`; a built-in name cannot be taken over.
+`textattack:NAME` is one of TextAttack's (see `attacks.bridge`).
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ from attacks.recipes import (
 Builder = Callable[..., Recipe]
 
 GROUP = "withstand.attacks"
+FOREIGN = "textattack:"
+"""What names of TextAttack's attacks begin with."""
 BUILTIN: dict[str, Builder] = {
     "a2t": a2t.build,
     "a2t-mlm": a2t_mlm.build,
@@ -78,6 +81,11 @@ def load(name: str, **overrides: Any) -> Recipe:
     Raises AttackError where there is no such recipe or parameter, or a value has the wrong type.
     """
     builder = _builder(name)
+    if name.startswith(FOREIGN) and overrides:
+        raise AttackError(
+            f"The attack '{name}' takes no parameters here. Set them in a file that makes the attack, "
+            "and name it as textattack:FILE.py:NAME."
+        )
     hints = get_type_hints(builder)
     parameters = inspect.signature(builder).parameters
     checked: dict[str, Any] = {}
@@ -97,6 +105,13 @@ def settings(name: str) -> dict[str, Any]:
 def _builder(name: str) -> Builder:
     if name in BUILTIN:
         return BUILTIN[name]
+    if name.startswith(FOREIGN):
+        from attacks import bridge  # it needs torch, and names are looked up without
+
+        def build() -> Recipe:
+            return bridge.load(name)
+
+        return build
     added = _added()
     if name not in added:
         raise unknown_name("attack", name, names())

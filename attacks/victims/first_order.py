@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from attacks.errors import AttackError
-from attacks.models import Floats, Slopes, Swaps
+from attacks.models import Floats, Inputs, Slopes, Swaps
 from attacks.victims.embedding import called_embedding
 from attacks.victims.pieces import Pieces, pieces
 from attacks.victims.transformer import Encoding, TransformersModel, offset
@@ -68,10 +68,47 @@ class HuggingFaceFirstOrder(TransformersModel):
 
     def run(self, batch: Sequence[SwapsEncoding]) -> list[Slopes]:
         """See `attacks.models.WhiteBox.first_order`."""
-        module = called_embedding(self._model)
         inputs = self.inputs([item.text for item in batch])
-        device = inputs["input_ids"].device
-        labels = torch.tensor([item.label for item in batch], device=device)
+        logits, vectors, gradient = self._backward(inputs, [item.label for item in batch])
+        module = called_embedding(self._model)
+        shift = inputs["input_ids"].shape[1] if self._left else 0
+        rows: Floats = logits.cpu().numpy()
+        return [
+            self._slopes(
+                item,
+                module,
+                rows[n],
+                gradient[n].float(),
+                vectors[n].float(),
+                shift - len(item) if self._left else 0,
+            )
+            for n, item in enumerate(batch)
+        ]
+
+    def token_gradients(self, strings: Inputs) -> tuple[tuple[int, ...], Floats]:
+        """Token ids of one text, and the gradient of the loss of the predicted label at each of them.
+
+        The gradient has the shape (tokens, width); special tokens are among them.
+        """
+        (text,) = super().encode([strings])
+        _, _, gradient = self._backward(self.inputs([text]), None)
+        width = gradient.shape[1]
+        real = gradient[0, width - len(text) :] if self._left else gradient[0, : len(text)]
+        return text.ids, real.float().cpu().numpy()
+
+    def tokens(self, strings: Inputs) -> list[str]:
+        """The tokens of one text, special ones included, as the tokenizer writes them."""
+        (text,) = super().encode([strings])
+        found: list[str] = self._tokenizer.convert_ids_to_tokens(list(text.ids))
+        return found
+
+    def _backward(
+        self, inputs: dict[str, torch.Tensor], labels: Sequence[int] | None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Logits of the real rows, word vectors and the gradient of the summed loss at them.
+
+        `labels` are those of the real rows; None for what the model predicts of the first.
+        """
         seen: list[torch.Tensor] = []
 
         def tap(module: Any, arguments: Any, output: torch.Tensor) -> torch.Tensor:
@@ -79,32 +116,20 @@ class HuggingFaceFirstOrder(TransformersModel):
             return seen[-1]
 
         with self.evaluating(gradients=True):
-            handle = module.register_forward_hook(tap)
+            handle = called_embedding(self._model).register_forward_hook(tap)
             try:
-                logits = self._model(**inputs).logits[: len(batch)].float()
+                logits = self._model(**inputs).logits[: len(labels or (0,))].float()
             finally:
                 handle.remove()
             if len(seen) != 1 or seen[0].shape[:2] != inputs["input_ids"].shape:
                 raise AttackError(
-                    f"{type(self._model).__name__} does not go through its input embedding once "
-                    f"a pass, so "
-                    "it cannot be attacked by gradients. Use an attack that needs none."
+                    f"{type(self._model).__name__} does not go through its input embedding once a "
+                    "pass, so it cannot be attacked by gradients. Use an attack that needs none."
                 )
-            loss = torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
+            truth = logits.argmax(1) if labels is None else logits.new_tensor(labels).long()
+            loss = torch.nn.functional.cross_entropy(logits, truth, reduction="sum")
             (gradient,) = torch.autograd.grad(loss, seen[0])
-        shift = inputs["input_ids"].shape[1] if self._left else 0
-        rows: Floats = logits.detach().cpu().numpy()
-        return [
-            self._slopes(
-                item,
-                module,
-                rows[n],
-                gradient[n].float(),
-                seen[0][n].detach().float(),
-                shift - len(item) if self._left else 0,
-            )
-            for n, item in enumerate(batch)
-        ]
+        return logits.detach(), seen[0].detach(), gradient
 
     def _slopes(
         self,

@@ -39,6 +39,11 @@ class HuggingFaceVictim(TransformersModel):
         )
         self.labels = tuple(labels)
 
+    @property
+    def model(self) -> Any:
+        """The transformers model itself."""
+        return self._model
+
     def run(self, batch: Sequence[Encoding]) -> Floats:
         """Logits, shape (len(batch), len(labels)), float32."""
         with self.evaluating():

@@ -106,8 +106,9 @@ def test_fit_parents_are_preferred() -> None:
     recipe = Recipe("small", "word", "a test", Untargeted(), Others(), Genetic())
     attempt = Attempt(Example("x", Text.of("a a a"), 1), recipe, seed=0)
     texts = [attempt.original.replace(0, "b"), attempt.original.replace(0, "c")]
+    row = np.array([0.5, 0.5], dtype=np.float32)
     fit, unfit = (
-        Member(Scored(text, score, False, 1, 1 - score), {0: 1.0, 1: 1.0, 2: 1.0})
+        Member(Scored(text, score, False, 1, 1 - score, row), {0: 1.0, 1: 1.0, 2: 1.0})
         for text, score in zip(texts, (0.4, 0.1), strict=True)
     )
     chosen: Counter[str] = Counter()

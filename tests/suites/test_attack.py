@@ -228,3 +228,19 @@ def test_a_model_that_the_recipe_needs_is_checked_before_any_is_loaded(
     assert invoke([*arguments, "-o", str(runs), "--masked-lm", str(tmp_path / "nowhere")]) == 2
     assert "nowhere" in capsys.readouterr().err
     assert not list(runs.glob("*"))
+
+
+def test_textattack_s_own_attacks_are_run_recorded_and_summed_up_like_others(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    extra = ("--recipe", "textattack:textfooler", "-n", "3", "--query-budget", "30")
+    summary, first = attack(model, tmp_path, capsys, *extra)
+    assert summary["counts"]["total"] == len(first) == 3  # type: ignore[index]
+    assert summary["counts"]["errored"] == 0  # type: ignore[index]
+    recipe = summary["recipe"]
+    assert isinstance(recipe, dict)
+    assert recipe["name"] == "textattack:textfooler"
+    assert "WordSwapEmbedding" in recipe["parameters"]["search"]["description"]
+    assert attack(model, tmp_path, capsys, *extra, "--batch-size", "1")[1] == first
+    assert invoke(["attack", str(model), "--data", DATA, "--recipe", "textattack:pws"]) == 2
+    assert "'pwws'" in capsys.readouterr().err

@@ -1,0 +1,145 @@
+"""TextAttack's attacks by name, from a user's file or as objects, as recipes of ours."""
+
+from __future__ import annotations
+
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from attacks.bridge import stand_ins
+from attacks.bridge.importing import quiet, textattack
+from attacks.bridge.search import (
+    AskingWrapper,
+    TextAttackGoal,
+    TextAttackSearch,
+    TextAttackTransformation,
+    encode,
+)
+from attacks.errors import AttackError, unknown_name
+from attacks.protocols import SIMILARITY
+from attacks.recipe import Recipe
+
+PREFIX = "textattack:"
+"""What a recipe's name begins with: `textattack:pwws`, `textattack:my_attack.py:attack`."""
+
+
+def load(name: str) -> Recipe:
+    """The recipe called `name`: one of TextAttack's own names, or `FILE.py:NAME`.
+
+    NAME is an `Attack`, or a function that makes one of a `ModelWrapper`, as in TextAttack's
+    `--attack-from-file`. The file is run.
+
+    Raises AttackError where there is no such attack, it cannot be built, or it cannot run here.
+    """
+    package = textattack()
+    prepared = stand_ins.prepare()
+    short = name.removeprefix(PREFIX)
+    path, colon, variable = short.rpartition(":")
+    with quiet():
+        attack = _from_file(path, variable) if colon else _by_name(package, short)
+    return recipe(attack, f"{PREFIX}{short}", prepared=prepared)
+
+
+def recipe(
+    attack: Any, name: str = "textattack", *, prepared: tuple[str, ...] | None = None
+) -> Recipe:
+    """A recipe of an `Attack`, or of a function that makes one of a `ModelWrapper`.
+
+    The attack's own model is never asked: the victim of the campaign takes its place.
+
+    Raises AttackError where it needs gradients, or its goal is not one about labels.
+    """
+    package = textattack()
+    available = stand_ins.prepare() if prepared is None else prepared
+    if not isinstance(attack, package.Attack):
+        attack = _built(attack, name)
+    goal = attack.goal_function
+    if not isinstance(goal, package.goal_functions.ClassificationGoalFunction):
+        raise AttackError(
+            f"The attack '{name}' has the goal {type(goal).__name__}, which is about texts that a model "
+            "writes. Victims here give labels."
+        )
+    if not attack.is_black_box:
+        raise AttackError(
+            f"The attack '{name}' needs gradients, which TextAttack takes by itself. Run it with "
+            "`textattack` and `attacks.bridge.VictimWrapper`, or use one of the attacks here that "
+            "need gradients: a2t, hotflip, gradient-step."
+        )
+    _, replaced = stand_ins.replaced(attack, encode)
+    used = (*stand_ins.used_by(attack, available), *replaced)
+    return Recipe(
+        name=name,
+        family="mixed",
+        source=f"TextAttack 0.3.11 (Morris et al., EMNLP 2020): {_source(attack)}",
+        goal=TextAttackGoal(description=repr(goal)),
+        transformation=TextAttackTransformation(repr(attack.transformation)),
+        search=TextAttackSearch(repr(attack), used, attack),
+        needs=(SIMILARITY,) if stand_ins.ENCODER in used else (),
+        deviations=tuple(f"In place of what TextAttack downloads: {item}." for item in used),
+    )
+
+
+def names() -> tuple[str, ...]:
+    """TextAttack's own names of its attacks."""
+    textattack()
+    from textattack.attack_args import ATTACK_RECIPE_NAMES
+
+    return tuple(sorted(ATTACK_RECIPE_NAMES))
+
+
+def _by_name(package: Any, name: str) -> Any:
+    from textattack.attack_args import ATTACK_RECIPE_NAMES
+
+    if name not in ATTACK_RECIPE_NAMES:
+        raise unknown_name("TextAttack attack", name, ATTACK_RECIPE_NAMES)
+    kind = getattr(package.attack_recipes, ATTACK_RECIPE_NAMES[name].rpartition(".")[2])
+    return _built(kind.build, f"{PREFIX}{name}")
+
+
+def _from_file(path: str, variable: str) -> Any:
+    file = Path(path)
+    if not file.is_file():
+        raise AttackError(
+            f"There is no file {path} to take the TextAttack attack '{variable}' from."
+        )
+    try:
+        found = runpy.run_path(str(file))
+    except Exception as error:  # whatever a user's file raises
+        raise AttackError(f"{path} cannot be run: {type(error).__name__}: {error}") from error
+    if variable not in found:
+        raise unknown_name(f"attack in {path}", variable, [n for n in found if n[0] != "_"])
+    return (
+        found[variable]
+        if isinstance(found[variable], textattack().Attack)
+        else _built(found[variable], f"{path}:{variable}")
+    )
+
+
+def _built(build: Callable[[Any], Any], name: str) -> Any:
+    """What `build` makes of a wrapper."""
+    if not callable(build):
+        raise AttackError(
+            f"'{name}' is {type(build).__name__}; it must be a textattack.Attack or a function that "
+            "makes one of a ModelWrapper."
+        )
+    try:
+        with quiet():
+            attack = build(AskingWrapper())
+    except AttackError:
+        raise
+    except Exception as error:  # downloads that fail, models that do not fit
+        reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
+        raise AttackError(
+            f"TextAttack cannot build the attack '{name}' ({reason}). Where it is a download that "
+            "fails, use the attack of the same name without "
+            f"'{PREFIX}', or make it in a file with resources of your own."
+        ) from error
+    if not isinstance(attack, textattack().Attack):
+        raise AttackError(f"'{name}' made {type(attack).__name__}, not a textattack.Attack.")
+    return attack
+
+
+def _source(attack: Any) -> str:
+    kind = type(attack)
+    return "an attack" if kind.__name__ == "Attack" else kind.__name__

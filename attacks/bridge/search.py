@@ -1,0 +1,153 @@
+"""A TextAttack attack as a search of ours."""
+
+from __future__ import annotations
+
+import copy
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from attacks.bridge.aside import Aside, Question, ask
+from attacks.bridge.importing import textattack
+from attacks.bridge.stand_ins import replaced
+from attacks.bridge.wrappers import strings
+from attacks.engine.attempt import AlreadyWrong, Attempt
+from attacks.goals import Untargeted
+from attacks.models import Floats, Inputs
+from attacks.protocols import SIMILARITY, VICTIM, Ask, Scored, Steps
+from attacks.text import Text, rewritten
+
+
+@dataclass(frozen=True)
+class TextAttackGoal(Untargeted):
+    """TextAttack decides about success; the score of the records is 1 - p(gold label).
+
+    Attributes:
+        description: its goal function.
+    """
+
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class TextAttackTransformation:
+    """What TextAttack's search asks its own transformation for; nothing else asks it.
+
+    Attributes:
+        description: the transformation.
+    """
+
+    description: str
+
+    def replacements(self, current: Any, index: int, rng: np.random.Generator) -> Sequence[str]:
+        """None: the search does not ask."""
+        return ()
+
+
+@dataclass(frozen=True)
+class TextAttackSearch:
+    """Runs the attack as it is, its questions answered by the scheduler.
+
+    Every text that it asks about is charged to the example's budget; it does not say which of them are
+    probes, so that only its result becomes the attempt's best. Random numbers that it draws derive from
+    the example's seed.
+
+    Attributes:
+        description: the whole attack, as TextAttack prints it.
+        stand_ins: what takes the place of resources that are not on the machine.
+        attack: a `textattack.Attack`.
+    """
+
+    description: str
+    stand_ins: tuple[str, ...]
+    attack: Any = field(repr=False, compare=False)
+
+    def run(self, attempt: Attempt) -> Steps[Scored]:
+        """See `attacks.protocols.Search.run`.
+
+        Raises AlreadyWrong also where the attack itself skips the example.
+        """
+        start = yield from attempt.start()
+        text = attempt.example.text
+        attack = _own_copy(self.attack, text)
+        given = text.strings[0] if len(text.fields) == 1 else OrderedDict(text.fields)
+        aside: Aside[Any] = Aside(
+            lambda: attack.attack(given, attempt.example.label),
+            seed=int(attempt.rng.integers(2**63)),
+        )
+        asked: dict[Inputs, Scored] = {text.strings: start}
+        fresh = True
+        try:
+            state = aside.resume()
+            while isinstance(state, Question):
+                if state.model != VICTIM:
+                    answer: Any = yield Ask(state.model, state.inputs)
+                elif fresh and state.inputs == (text.strings,):
+                    answer, fresh = [start], False  # the engine has asked for it already
+                else:
+                    candidates = [rewritten(text, item) for item in state.inputs]
+                    answer = yield from attempt.score(candidates, probing=True)
+                    asked |= dict(zip(state.inputs, answer, strict=True))
+                state = aside.resume(answer)
+        finally:
+            aside.close()
+        results = textattack().attack_results
+        if isinstance(state.value, results.SkippedAttackResult):
+            raise AlreadyWrong
+        end = strings(state.value.perturbed_result.attacked_text.tokenizer_input)
+        reached = results.SuccessfulAttackResult | results.MaximizedAttackResult
+        done = isinstance(state.value, reached) and end != text.strings
+        found = replace(asked[end], succeeded=done)
+        attempt.offer(found)
+        return found
+
+
+class AskingWrapper:
+    """A `ModelWrapper` for code that runs aside: the scheduler answers."""
+
+    model = None
+
+    def __call__(self, text_input_list: Sequence[str | Inputs], **kwargs: Any) -> Any:
+        """Logarithms of the class probabilities, shape (texts, labels).
+
+        Not the probabilities: where float noise keeps their sum from one, TextAttack takes them for
+        logits.
+        """
+        import torch
+
+        answers = ask(Question(VICTIM, tuple(strings(item) for item in text_input_list)))
+        rows = np.stack([scored.probabilities for scored in answers])
+        return torch.from_numpy(np.log(np.maximum(rows, np.finfo(np.float32).tiny)))
+
+
+def encode(sentences: list[str]) -> Floats:
+    """Sentence vectors for code that runs aside, shape (sentences, width)."""
+    distinct = tuple(dict.fromkeys((sentence,) for sentence in sentences))
+    rows = dict(zip(distinct, ask(Question(SIMILARITY, distinct)), strict=True))
+    return np.stack([rows[(sentence,)] for sentence in sentences])
+
+
+def _own_copy(attack: Any, text: Text) -> Any:
+    """The attack with states and caches of its own, asking the scheduler."""
+    mine = copy.copy(attack)
+    mine.constraints, _ = replaced(attack, encode)
+    mine.goal_function = copy.copy(attack.goal_function)
+    # Repeats are counted as queries, and the engine has a cache of its own.
+    mine.goal_function.use_cache = False
+    mine.goal_function.batch_size = 2**31
+    frozen = [name for name, _ in text.fields if name in text.frozen_fields]
+    if frozen:
+        kept = textattack().constraints.pre_transformation.InputColumnModification(
+            [name for name, _ in text.fields], set(frozen)
+        )
+        mine.pre_transformation_constraints = [*attack.pre_transformation_constraints, kept]
+    search = mine.search_method = copy.copy(attack.search_method)
+    search.goal_function = mine.goal_function
+    search.get_goal_results = mine.goal_function.get_results
+    search.get_transformations = mine.get_transformations
+    search.get_indices_to_order = mine.get_indices_to_order
+    search.filter_transformations = mine.filter_transformations
+    return mine
