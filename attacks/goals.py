@@ -1,10 +1,19 @@
-"""What counts as success."""
+"""What counts as success.
+
+A goal judges one row of class probabilities (`attacks.protocols.Goal`). It may say more: by which loss a
+gradient leads to it (`Sloped`), and which examples have nothing for it to attack (`Selective`).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
+from attacks.errors import AttackError
 from attacks.models import Floats
+from attacks.protocols import Goal
+from attacks.text import Text
 
 DECIMALS = 6
 """Scores are compared after rounding to this many decimals.
@@ -30,6 +39,112 @@ class Untargeted:
         found = predicted(probabilities)
         sure = round(float(probabilities[found]), DECIMALS) >= self.confidence
         return score, found != label and sure
+
+    def slope(self, label: int) -> tuple[int, int]:
+        """See `attacks.protocols.Sloped.slope`: the loss of the gold label is to rise."""
+        return label, 1
+
+
+@dataclass(frozen=True)
+class Targeted:
+    """One wrong label: the score is p(target), success is a prediction of the target.
+
+    Examples whose gold label is the target are left alone: there is nothing to attack.
+
+    Attributes:
+        target: number of the label that the attack is after.
+    """
+
+    target: int
+
+    def __post_init__(self) -> None:
+        if self.target < 0:
+            raise AttackError(f"The number of a label is 0 or more, and {self.target} is less.")
+
+    def judge(self, probabilities: Floats, label: int) -> tuple[float, bool]:
+        """See `attacks.protocols.Goal.judge`.
+
+        Raises AttackError where the victim has no label of that number.
+        """
+        if self.target >= len(probabilities):
+            raise AttackError(
+                f"The goal is label number {self.target}, and the victim has {len(probabilities)} "
+                "labels, numbered from 0."
+            )
+        score = round(float(probabilities[self.target]), DECIMALS)
+        return score, predicted(probabilities) == self.target
+
+    def slope(self, label: int) -> tuple[int, int]:
+        """See `attacks.protocols.Sloped.slope`: the loss of the target is to fall."""
+        return self.target, -1
+
+    def applies(self, text: Text, label: int) -> bool:
+        """See `attacks.protocols.Selective.applies`."""
+        return label != self.target
+
+
+@dataclass(frozen=True)
+class HardLabel:
+    """Any wrong label, seen by the predicted label alone: the score is 1 for a wrong one, else 0.
+
+    It is for victims that answer with a label, and shows what an attack loses where probabilities are
+    hidden. As long as nothing succeeds all scores are equal. A search that keeps only what helps then
+    tries every word by itself and no two together; words are visited from left to right.
+    """
+
+    def judge(self, probabilities: Floats, label: int) -> tuple[float, bool]:
+        """See `attacks.protocols.Goal.judge`."""
+        wrong = predicted(probabilities) != label
+        return float(wrong), wrong
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a function of one's own says.
+
+    Attributes:
+        function: takes class probabilities, shape (labels,), rounded so that float noise decides
+            nothing, and the number of the gold label; returns the score (higher is nearer) and whether
+            that is a success. It must depend on nothing else.
+        name: what records call the goal.
+    """
+
+    function: Callable[[Floats, int], tuple[float, bool]] = field(repr=False)
+    name: str
+
+    def judge(self, probabilities: Floats, label: int) -> tuple[float, bool]:
+        """See `attacks.protocols.Goal.judge`.
+
+        Raises ValueError where the score is no finite number.
+        """
+        score, succeeded = self.function(probabilities.round(DECIMALS), label)
+        if not math.isfinite(score):
+            raise ValueError(f"The goal '{self.name}' gave the score {score}.")
+        return round(float(score), DECIMALS), bool(succeeded)
+
+
+def parsed(spec: str, labels: Sequence[str]) -> Goal:
+    """The goal that the command line names: "untargeted", "hard-label" or "targeted:LABEL".
+
+    LABEL is one of `labels`, or its number, from 0. A name comes first where labels are called by
+    numbers.
+
+    Raises AttackError, which says what is allowed, for anything else.
+    """
+    kind, colon, wanted = spec.partition(":")
+    if spec == "untargeted":
+        return Untargeted()
+    if spec == "hard-label":
+        return HardLabel()
+    if kind == "targeted" and colon:
+        if wanted in labels:
+            return Targeted(labels.index(wanted))
+        if wanted.isascii() and wanted.isdigit() and int(wanted) < len(labels):
+            return Targeted(int(wanted))
+    raise AttackError(
+        f"There is no goal '{spec}'. Allowed: untargeted, hard-label, and targeted:LABEL with one of "
+        f"the labels {', '.join(labels)} or its number, 0 to {len(labels) - 1}."
+    )
 
 
 def predicted(probabilities: Floats) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from attacks.errors import AttackError
 from attacks.goals import predicted
 from attacks.models import Floats, Inputs, Slopes, Swaps
 from attacks.outcomes import Example
@@ -17,6 +18,8 @@ from attacks.protocols import (
     Constraint,
     ModelTransformation,
     Scored,
+    Selective,
+    Sloped,
     Steps,
     proposals,
 )
@@ -27,8 +30,8 @@ GAIN_DECIMALS = 4
 """First-order estimates are compared after rounding to so many decimals of the largest."""
 
 
-class AlreadyWrong(Exception):  # noqa: N818 - a signal inside the engine, not an error
-    """The victim gets the example wrong as it stands: there is nothing to attack."""
+class NothingToAttack(Exception):  # noqa: N818 - a signal inside the engine, not an error
+    """The victim gets the example wrong as it stands, or the goal leaves it alone."""
 
 
 class BudgetSpent(Exception):  # noqa: N818 - a signal inside the engine, not an error
@@ -98,7 +101,10 @@ class Attempt:
         return inner.best
 
     def start(self) -> Steps[Scored]:
-        """The original with the victim's answer. Raises AlreadyWrong where that is wrong."""
+        """The original with the victim's answer.
+
+        Raises NothingToAttack where that is wrong, or the goal leaves the example alone.
+        """
         if self.first is None:
             yield from self.score([self.original])
         return self._opened()
@@ -211,35 +217,43 @@ class Attempt:
     def first_order(
         self, options: Mapping[int, Sequence[str]], current: Candidate | None = None
     ) -> Steps[dict[int, list[float]]]:
-        """How much each rewrite of a word would raise the loss, by one gradient.
+        """How much each rewrite of a word would do for the goal, by one gradient.
 
         Args:
             options: by word index what could stand in its place.
             current: the text as it stands; the original where None.
 
         Returns:
-            By word index an estimate a rewrite, in order, relative to the largest of the text and
-            rounded (float noise decides nothing). It is one query of the text, and does instead of
-            `start` where it comes first.
+            By word index an estimate a rewrite, in order: how much it would raise the loss of the gold
+            label (or lower that of the target), relative to the largest of the text and rounded (float
+            noise decides nothing). It is one query of the text, and does instead of `start` where it
+            comes first.
 
-        Raises AlreadyWrong as `start` does, BudgetSpent as `score` does.
+        Raises NothingToAttack as `start` does, BudgetSpent as `score` does.
         """
-        slopes = yield from self._slopes(options, current or self.original)
-        gains = iter(_comparable(slopes.gains))
+        slopes, sign = yield from self._slopes(options, current or self.original)
+        gains = iter(_comparable(slopes.gains * sign))
         return {index: [next(gains) for _ in options[index]] for index in options}
 
     def weights(self, indices: Sequence[int]) -> Steps[dict[int, float]]:
         """How much words of the original weigh by the gradient (`Slopes.weights`), as `first_order`."""
-        slopes = yield from self._slopes(dict.fromkeys(indices, ()), self.original)
+        slopes, _ = yield from self._slopes(dict.fromkeys(indices, ()), self.original)
         return dict(zip(indices, _comparable(slopes.weights), strict=True))
 
-    def _slopes(self, options: Mapping[int, Sequence[str]], current: Candidate) -> Steps[Slopes]:
+    def _slopes(
+        self, options: Mapping[int, Sequence[str]], current: Candidate
+    ) -> Steps[tuple[Slopes, int]]:
+        """What the gradient says, and the sign that a gain has to be taken with."""
+        goal = self.recipe.goal
+        if not isinstance(goal, Sloped):
+            raise AttackError(f"The goal {type(goal).__name__} has no gradient to follow.")
+        label, sign = goal.slope(self.example.label)
         if not self._affordable([current])[0]:
             raise BudgetSpent
         self.queries += 1
         swaps = Swaps(
             strings=current.strings,
-            label=self.example.label,
+            label=label,
             spans=tuple(current.span(index) for index in options),
             replacements=tuple(tuple(options[index]) for index in options),
         )
@@ -247,12 +261,15 @@ class Attempt:
         (probabilities,) = softmax(answers[0].logits[np.newaxis], self._temperature)
         self._remember(self._judge(current, probabilities))
         self._opened()
-        return answers[0]
+        return answers[0], sign
 
     def _opened(self) -> Scored:
         assert self.first is not None  # noqa: S101 - scored by the caller
-        if self.first.predicted != self.example.label:
-            raise AlreadyWrong
+        goal, example = self.recipe.goal, self.example
+        if self.first.predicted != example.label:
+            raise NothingToAttack
+        if isinstance(goal, Selective) and not goal.applies(example.text, example.label):
+            raise NothingToAttack
         return self.first
 
     def _affordable(self, candidates: Sequence[Candidate]) -> tuple[list[Candidate], set[Inputs]]:
