@@ -3,6 +3,7 @@
 from attacks.searches.beam import Beam
 from attacks.searches.differential_evolution import DifferentialEvolution
 from attacks.searches.draws import Draws
+from attacks.searches.exhaustive import Exhaustive
 from attacks.searches.genetic import Genetic, ImprovedGenetic
 from attacks.searches.gradient_beam import GradientBeam
 from attacks.searches.in_turn import InTurn, Stage
@@ -15,6 +16,7 @@ __all__ = [
     "Beam",
     "DifferentialEvolution",
     "Draws",
+    "Exhaustive",
     "Genetic",
     "GradientBeam",
     "ImprovedGenetic",
