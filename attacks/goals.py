@@ -1,6 +1,7 @@
 """What counts as success.
 
-A goal judges one row of class probabilities (`attacks.protocols.Goal`). It may say more: by which loss a
+A goal judges one row of class probabilities (`attacks.protocols.Goal`), or looks at the text as well
+(`TextGoal`). It may say more: by which loss a
 gradient leads to it (`Sloped`), and which examples have nothing for it to attack (`Selective`).
 """
 
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from attacks.errors import AttackError
 from attacks.models import Floats
 from attacks.protocols import Goal
-from attacks.text import Text
+from attacks.text import Candidate, Text, words_left
 
 DECIMALS = 6
 """Scores are compared after rounding to this many decimals.
@@ -96,6 +97,43 @@ class HardLabel:
         """See `attacks.protocols.Goal.judge`."""
         wrong = predicted(probabilities) != label
         return float(wrong), wrong
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """The same label from fewer words: no more than `words` are left, and the gold label is predicted.
+
+    The score is the number of words left out plus p(gold label); a text with another prediction scores
+    p(gold label) - 1, less than the original. Examples that have no more words as they stand are left
+    alone. Words in frozen fields do not count.
+
+    Attributes:
+        words: as few are to be left.
+    """
+
+    words: int = 1
+
+    def __post_init__(self) -> None:
+        if self.words < 1:
+            raise AttackError(f"A text is reduced to at least 1 word, and {self.words} is less.")
+
+    def judge_text(
+        self, candidate: Candidate, probabilities: Floats, label: int
+    ) -> tuple[float, bool]:
+        """See `attacks.protocols.TextGoal.judge_text`."""
+        confidence, left = float(probabilities[label]), words_left(candidate)
+        if predicted(probabilities) != label:
+            return round(confidence - 1, DECIMALS), False
+        out = len(candidate.origin.editable) - left
+        return round(out + confidence, DECIMALS), left <= self.words
+
+    def slope(self, label: int) -> tuple[int, int]:
+        """See `attacks.protocols.Sloped.slope`: the loss of the gold label is to fall."""
+        return label, -1
+
+    def applies(self, text: Text, label: int) -> bool:
+        """See `attacks.protocols.Selective.applies`."""
+        return len(text.editable) > self.words
 
 
 @dataclass(frozen=True)

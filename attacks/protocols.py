@@ -125,6 +125,19 @@ class Goal(Protocol):
 
 
 @runtime_checkable
+class TextGoal(Protocol):
+    """A goal that looks at the text as well. It is asked in the place of `judge`."""
+
+    def judge_text(
+        self, candidate: Candidate, probabilities: Floats, label: int
+    ) -> tuple[float, bool]:
+        """(score, succeeded) for a candidate and the victim's answer to it."""
+
+
+AnyGoal = Goal | TextGoal
+
+
+@runtime_checkable
 class Sloped(Protocol):
     """A goal that a gradient leads to. Attacks that follow gradients need one."""
 
@@ -212,5 +225,5 @@ class Search(Protocol):
 class Composed(Protocol):
     """A search that holds recipes of its own."""
 
-    def aimed_at(self, goal: Goal) -> Search:
+    def aimed_at(self, goal: AnyGoal) -> Search:
         """The search with another goal in each of them."""

@@ -10,9 +10,9 @@ from typing import Any
 from attacks.errors import AttackError
 from attacks.protocols import (
     FIRST_ORDER,
+    AnyGoal,
     Composed,
     Constraint,
-    Goal,
     ModelConstraint,
     ModelTransformation,
     Protection,
@@ -40,7 +40,7 @@ class Recipe:
     name: str
     family: str
     source: str
-    goal: Goal
+    goal: AnyGoal
     transformation: Transformation | ModelTransformation
     search: Search
     protections: tuple[Protection, ...] = ()
@@ -55,7 +55,7 @@ class Recipe:
                 "has none to follow. Use an attack that only asks, or the goal untargeted or targeted."
             )
 
-    def aimed_at(self, goal: Goal) -> Recipe:
+    def aimed_at(self, goal: AnyGoal) -> Recipe:
         """The same recipe with another goal.
 
         Raises AttackError where it follows gradients and the goal has none.

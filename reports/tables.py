@@ -141,7 +141,7 @@ def attacks(entries: Sequence[Mapping[str, Any]], caption: str) -> Table:
 
 
 BAR_ORDER = ("failed", "out_of_budget", "succeeded", "skipped", "errored")
-LEAVES_ALONE = ("Targeted",)
+LEAVES_ALONE = ("Targeted", "Reduced")
 """Goals that skip examples although they are right."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from attacks.outcomes import Example
 from attacks.protocols import (
     FIRST_ORDER,
     VICTIM,
+    AnyGoal,
     Ask,
     Constraint,
     ModelTransformation,
@@ -21,6 +22,7 @@ from attacks.protocols import (
     Selective,
     Sloped,
     Steps,
+    TextGoal,
     proposals,
 )
 from attacks.recipe import Recipe
@@ -63,6 +65,7 @@ class Attempt:
         self.first: Scored | None = None
         self.best: Scored | None = None
         self.reach: Sequence[int] | None = None
+        self._judged = _judging(recipe.goal)
         self._seed = seed
         self._temperature = temperature
         self._budget = query_budget
@@ -113,9 +116,10 @@ class Attempt:
         """Word indices that every protection of the recipe lets be edited, ascending.
 
         Words that the victim does not read are left out: to try them would cost queries and change
-        nothing.
+        nothing. A goal that looks at the text itself sees a change in them all the same.
         """
-        words, reach = self.example.text.words, self.reach
+        words = self.example.text.words
+        reach = None if isinstance(self.recipe.goal, TextGoal) else self.reach
         return [
             i
             for i in self.example.text.editable
@@ -287,7 +291,7 @@ class Attempt:
 
     def _judge(self, candidate: Candidate, probabilities: Floats) -> Scored:
         label = self.example.label
-        score, succeeded = self.recipe.goal.judge(probabilities, label)
+        score, succeeded = self._judged(candidate, probabilities, label)
         return Scored(
             candidate, score, succeeded, predicted(probabilities), float(probabilities[label])
         )
@@ -297,6 +301,13 @@ class Attempt:
             self.first = scored
         if self.best is None or scored.rank > self.best.rank:
             self.best = scored
+
+
+def _judging(goal: AnyGoal) -> Callable[[Candidate, Floats, int], tuple[float, bool]]:
+    if isinstance(goal, TextGoal):
+        return goal.judge_text
+    judge = goal.judge
+    return lambda candidate, probabilities, label: judge(probabilities, label)
 
 
 def _comparable(row: Floats) -> list[float]:

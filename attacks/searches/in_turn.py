@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 
 from attacks.engine.attempt import Attempt
-from attacks.protocols import Goal, Scored, Steps
+from attacks.protocols import AnyGoal, Scored, Steps
 from attacks.recipe import Recipe
 
 
@@ -28,7 +28,7 @@ class InTurn:
 
     stages: tuple[Stage, ...]
 
-    def aimed_at(self, goal: Goal) -> InTurn:
+    def aimed_at(self, goal: AnyGoal) -> InTurn:
         """See `attacks.protocols.Composed.aimed_at`."""
         return InTurn(tuple(replace(s, recipe=s.recipe.aimed_at(goal)) for s in self.stages))
 

@@ -8,6 +8,7 @@ from attacks.transformations.characters import (
     SwapAdjacent,
 )
 from attacks.transformations.composite import Composite, Sometimes
+from attacks.transformations.deletion import DeleteWord
 from attacks.transformations.imperceptible import (
     DeletedCharacter,
     InvisibleCharacter,
@@ -21,6 +22,7 @@ from attacks.transformations.victim_words import VictimNeighbours
 __all__ = [
     "Composite",
     "DeleteLetter",
+    "DeleteWord",
     "DeletedCharacter",
     "EmbeddingNeighbours",
     "Homoglyph",

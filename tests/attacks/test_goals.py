@@ -13,7 +13,7 @@ from attacks import goals, recipes
 from attacks.constraints import NoRepeat
 from attacks.engine.scheduler import Job, run
 from attacks.errors import AttackError
-from attacks.goals import HardLabel, Judged, Targeted, Untargeted
+from attacks.goals import HardLabel, Judged, Reduced, Targeted, Untargeted
 from attacks.models import Floats, Model
 from attacks.outcomes import Example, Finished, Outcome, Status
 from attacks.protocols import FIRST_ORDER, NEAREST_WORDS, Goal, Search
@@ -199,3 +199,36 @@ def test_gradients_lead_to_the_target_and_not_only_away_from_the_label(name: str
         assert away == towards
         changed += sum(len(outcome.changes) for outcome in away)
     assert changed > 1
+
+
+def test_a_slope_has_a_label_and_a_sign() -> None:
+    goals_of_class_1 = (Untargeted(), Targeted(2), Reduced())
+    assert [goal.slope(1) for goal in goals_of_class_1] == [(1, 1), (2, -1), (1, -1)]
+
+
+@pytest.mark.parametrize("gradients", [False, True])
+def test_a_text_is_reduced_though_the_model_reads_but_its_beginning(gradients: bool) -> None:
+    victim = HuggingFaceVictim(
+        tiny.classifier(dropout=0.0).eval(),
+        tiny.tokenizer(),
+        ("no", "yes"),
+        fingerprint="t",
+        max_length=8,
+    )
+    recipe = recipes.load("input-reduction", gradients=gradients)
+    models: dict[str, Model] = equipped(victim, {}, [recipe])
+    text = Text.of("the film was good and the plot is warm " * 2)
+    jobs = [Job(Example(str(label), text, label), recipe) for label in (0, 1)]
+    found = [e.outcome for e in run(jobs, models) if isinstance(e, Finished)]
+    (skipped,) = (o for o in found if o.status is Status.SKIPPED)
+    (other,) = (o for o in found if o is not skipped)
+    assert other.predicted_after == other.label
+    left = len((other.perturbed or ("",))[0].split())
+    assert left < 9, "words behind the cut have gone as well"
+    assert (other.status is Status.SUCCEEDED) == (left == 1)
+    assert left == 1 or not gradients
+
+
+def test_a_text_is_not_reduced_to_nothing() -> None:
+    with pytest.raises(AttackError, match="at least 1 word"):
+        Reduced(0)
