@@ -23,6 +23,12 @@ Float32 softmax differs by about 1e-7 between batch shapes; ties that it would b
 order of the candidates instead, so that an outcome does not depend on the batch it was scored in.
 """
 
+MARGIN_DECIMALS = 4
+"""The same for differences of logits, which have the noise of numbers of about 10."""
+
+SMALLEST = 1e-30
+"""Probabilities are held above this before their logarithm is taken (float32 ends near 1e-38)."""
+
 
 @dataclass(frozen=True)
 class Untargeted:
@@ -44,6 +50,21 @@ class Untargeted:
     def slope(self, label: int) -> tuple[int, int]:
         """See `attacks.protocols.Sloped.slope`: the loss of the gold label is to rise."""
         return label, 1
+
+
+@dataclass(frozen=True)
+class Margin:
+    """Any wrong label: the score is log(largest other probability / p(gold label)).
+
+    It is the margin loss of Carlini and Wagner (IEEE S&P 2017, f_6) without its bound: the difference of
+    two logits. Unlike 1 - p(gold label) it does not saturate where the victim is sure.
+    """
+
+    def judge(self, probabilities: Floats, label: int) -> tuple[float, bool]:
+        """See `attacks.protocols.Goal.judge`."""
+        others = [float(p) for n, p in enumerate(probabilities) if n != label]
+        other, gold = max(max(others), SMALLEST), max(float(probabilities[label]), SMALLEST)
+        return round(math.log(other / gold), MARGIN_DECIMALS), predicted(probabilities) != label
 
 
 @dataclass(frozen=True)

@@ -143,13 +143,13 @@ class Attempt:
         for proposal in found:
             if isinstance(proposal, str):
                 new[current.replace(index, proposal)] = None
-            elif self._may_change(proposal, current, index):
+            elif self.may_change(proposal, current, index):
                 new[proposal] = None
         new.pop(current, None)
         return (yield from self.admissible(list(new), current))
 
-    def _may_change(self, proposal: Candidate, current: Candidate, index: int) -> bool:
-        """Whether no protection forbids what a proposal changes beside word `index`."""
+    def may_change(self, proposal: Candidate, current: Candidate, index: int | None = None) -> bool:
+        """Whether no protection forbids what a proposal changes (beside word `index`, if any)."""
         others = set(changed_between(proposal, current)) - {index}
         return others <= set(self.example.text.editable) and all(
             protection.allows(current, other)

@@ -1,5 +1,6 @@
 """Ways to rewrite one word."""
 
+from attacks.transformations.any_character import AnyCharacter
 from attacks.transformations.characters import (
     DeleteLetter,
     InsertLetter,
@@ -20,6 +21,7 @@ from attacks.transformations.synonyms import EmbeddingNeighbours, WordNetSynonym
 from attacks.transformations.victim_words import VictimNeighbours
 
 __all__ = [
+    "AnyCharacter",
     "Composite",
     "DeleteLetter",
     "DeleteWord",
