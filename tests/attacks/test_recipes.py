@@ -136,7 +136,7 @@ def test_names() -> None:
 def test_a_recipe_says_what_it_is(name: str) -> None:
     recipe = recipes.load(name)
     assert recipe.name == name
-    assert recipe.family in {"character", "word", "mixed"}
+    assert recipe.family in {"character", "word", "sentence", "mixed"}
     assert recipe.source
     assert recipe.deviations
     assert json.loads(json.dumps(recipe.parameters())) == recipe.parameters()
@@ -156,7 +156,8 @@ def test_a_recipe_attacks(name: str) -> None:
     outcomes = attack(recipe)
     assert len(outcomes) == len(REVIEWS)
     assert {o.status for o in outcomes} <= {Status.SUCCEEDED, Status.FAILED}
-    assert any(o.status is Status.SUCCEEDED for o in outcomes)
+    # What is only appended takes none of the words away that the lexicon knows.
+    assert any(o.status is Status.SUCCEEDED for o in outcomes) == (name != "stress-test")
     if any(isinstance(protection, Stopwords) for protection in recipe.protections):
         changed = {change.before.lower() for o in outcomes for change in o.changes}
         assert not changed & {"this", "was", "a", "the", "is"}
@@ -371,6 +372,40 @@ def test_a_text_that_cannot_be_reduced_so_far_keeps_its_shortest_form(words: int
     left = (found.perturbed or ("",))[0].split()
     assert len(left) == max(words, 2)
     assert {"warm", "film"} <= set(left)
+
+
+def of_pair(texts: list[tuple[str, str]]) -> list[list[float]]:
+    """Less sure the more often "true" is in the premise, and wrong with "not" in the hypothesis."""
+    sure = [0.9 - 0.05 * a.split().count("true") - 0.5 * ("not" in b.split()) for a, b in texts]
+    return [[1 - p, p] for p in sure]
+
+
+@pytest.mark.parametrize(
+    ("frozen", "needs_not", "after"),
+    [
+        ((), True, ("A man sleeps.", "He rests and false is not true!")),
+        ((), False, ("A man sleeps" + 5 * " and true is true" + ".", "He rests!")),
+        (("premise",), False, None),
+    ],
+)
+def test_stress_clauses_come_before_the_last_punctuation(
+    frozen: tuple[str, ...], needs_not: bool, after: tuple[str, str] | None
+) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def answer(texts: list[tuple[str, str]]) -> list[list[float]]:
+        asked.extend(texts)
+        return of_pair(texts if needs_not else [(a, b.replace("not", "")) for a, b in texts])
+
+    text = Text.of({"premise": "A man sleeps.", "hypothesis": "He rests!"}, frozen=frozen)
+    victim = FunctionVictim(answer, ("no", "yes"))  # type: ignore[arg-type]
+    job = Job(Example("x", text, 1), recipes.load("stress-test"))
+    (found,) = (e.outcome for e in run([job], {"victim": victim}) if isinstance(e, Finished))
+    assert found.perturbed == after or (after is None and found.status is Status.FAILED)
+    assert found.status is (Status.SUCCEEDED if after else Status.FAILED)
+    assert len(asked) == found.queries == 4
+    assert frozen == () or {premise for premise, _ in asked} == {"A man sleeps."}
+    assert ("A man sleeps.", "He rests and true is true!") in asked
 
 
 def test_a_premise_is_not_reduced() -> None:
