@@ -1,8 +1,8 @@
 """What counts as success.
 
 A goal judges one row of class probabilities (`attacks.protocols.Goal`), or looks at the text as well
-(`TextGoal`). It may say more: by which loss a
-gradient leads to it (`Sloped`), and which examples have nothing for it to attack (`Selective`).
+(`TextGoal`). It may say more: by which loss a gradient leads to it (`Sloped`), and which examples have
+nothing for it to attack (`Selective`).
 """
 
 from __future__ import annotations

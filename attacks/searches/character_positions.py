@@ -86,9 +86,8 @@ class CharacterPositions:
         if not probes:
             return {}
         scored = yield from attempt.score(list(probes.values()), probing=probing)
-        return dict(
-            zip(probes, scored, strict=False)
-        )  # fewer where the budget ended with a success
+        # There are fewer answers where the budget ended with a success.
+        return dict(zip(probes, scored, strict=False))
 
 
 class OneAway:
