@@ -1,10 +1,20 @@
-"""What counts as success."""
+"""What counts as success.
+
+A goal judges one row of class probabilities (`attacks.protocols.Goal`), or looks at the text as well
+(`TextGoal`). It may say more: by which loss a gradient leads to it (`Sloped`), and which examples have
+nothing for it to attack (`Selective`).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
+from attacks.errors import AttackError
 from attacks.models import Floats
+from attacks.protocols import Goal
+from attacks.text import Candidate, Text, words_left
 
 DECIMALS = 6
 """Scores are compared after rounding to this many decimals.
@@ -12,6 +22,12 @@ DECIMALS = 6
 Float32 softmax differs by about 1e-7 between batch shapes; ties that it would break are broken by the
 order of the candidates instead, so that an outcome does not depend on the batch it was scored in.
 """
+
+MARGIN_DECIMALS = 4
+"""The same for differences of logits, which have the noise of numbers of about 10."""
+
+SMALLEST = 1e-30
+"""Probabilities are held above this before their logarithm is taken (float32 ends near 1e-38)."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +46,164 @@ class Untargeted:
         found = predicted(probabilities)
         sure = round(float(probabilities[found]), DECIMALS) >= self.confidence
         return score, found != label and sure
+
+    def slope(self, label: int) -> tuple[int, int]:
+        """See `attacks.protocols.Sloped.slope`: the loss of the gold label is to rise."""
+        return label, 1
+
+
+@dataclass(frozen=True)
+class Margin:
+    """Any wrong label: the score is log(largest other probability / p(gold label)).
+
+    It is the margin loss of Carlini and Wagner (IEEE S&P 2017, f_6) without its bound: the difference of
+    two logits. Unlike 1 - p(gold label) it does not saturate where the victim is sure.
+    """
+
+    def judge(self, probabilities: Floats, label: int) -> tuple[float, bool]:
+        """See `attacks.protocols.Goal.judge`."""
+        others = [float(p) for n, p in enumerate(probabilities) if n != label]
+        other, gold = max(max(others), SMALLEST), max(float(probabilities[label]), SMALLEST)
+        return round(math.log(other / gold), MARGIN_DECIMALS), predicted(probabilities) != label
+
+
+@dataclass(frozen=True)
+class Targeted:
+    """One wrong label: the score is p(target), success is a prediction of the target.
+
+    Examples whose gold label is the target are left alone: there is nothing to attack.
+
+    Attributes:
+        target: number of the label that the attack is after.
+    """
+
+    target: int
+
+    def __post_init__(self) -> None:
+        if self.target < 0:
+            raise AttackError(f"The number of a label is 0 or more, and {self.target} is less.")
+
+    def judge(self, probabilities: Floats, label: int) -> tuple[float, bool]:
+        """See `attacks.protocols.Goal.judge`.
+
+        Raises AttackError where the victim has no label of that number.
+        """
+        if self.target >= len(probabilities):
+            raise AttackError(
+                f"The goal is label number {self.target}, and the victim has {len(probabilities)} "
+                "labels, numbered from 0."
+            )
+        score = round(float(probabilities[self.target]), DECIMALS)
+        return score, predicted(probabilities) == self.target
+
+    def slope(self, label: int) -> tuple[int, int]:
+        """See `attacks.protocols.Sloped.slope`: the loss of the target is to fall."""
+        return self.target, -1
+
+    def applies(self, text: Text, label: int) -> bool:
+        """See `attacks.protocols.Selective.applies`."""
+        return label != self.target
+
+
+@dataclass(frozen=True)
+class HardLabel:
+    """Any wrong label, seen by the predicted label alone: the score is 1 for a wrong one, else 0.
+
+    It is for victims that answer with a label, and shows what an attack loses where probabilities are
+    hidden. As long as nothing succeeds all scores are equal. A search that keeps only what helps then
+    tries every word by itself and no two together; words are visited from left to right.
+    """
+
+    def judge(self, probabilities: Floats, label: int) -> tuple[float, bool]:
+        """See `attacks.protocols.Goal.judge`."""
+        wrong = predicted(probabilities) != label
+        return float(wrong), wrong
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """The same label from fewer words: no more than `words` are left, and the gold label is predicted.
+
+    The score is the number of words left out plus p(gold label); a text with another prediction scores
+    p(gold label) - 1, less than the original. Examples that have no more words as they stand are left
+    alone. Words in frozen fields do not count.
+
+    Attributes:
+        words: as few are to be left.
+    """
+
+    words: int = 1
+
+    def __post_init__(self) -> None:
+        if self.words < 1:
+            raise AttackError(f"A text is reduced to at least 1 word, and {self.words} is less.")
+
+    def judge_text(
+        self, candidate: Candidate, probabilities: Floats, label: int
+    ) -> tuple[float, bool]:
+        """See `attacks.protocols.TextGoal.judge_text`."""
+        confidence, left = float(probabilities[label]), words_left(candidate)
+        if predicted(probabilities) != label:
+            return round(confidence - 1, DECIMALS), False
+        out = len(candidate.origin.editable) - left
+        return round(out + confidence, DECIMALS), left <= self.words
+
+    def slope(self, label: int) -> tuple[int, int]:
+        """See `attacks.protocols.Sloped.slope`: the loss of the gold label is to fall."""
+        return label, -1
+
+    def applies(self, text: Text, label: int) -> bool:
+        """See `attacks.protocols.Selective.applies`."""
+        return len(text.editable) > self.words
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a function of one's own says.
+
+    Attributes:
+        function: takes class probabilities, shape (labels,), rounded so that float noise decides
+            nothing, and the number of the gold label; returns the score (higher is nearer) and whether
+            that is a success. It must depend on nothing else.
+        name: what records call the goal.
+    """
+
+    function: Callable[[Floats, int], tuple[float, bool]] = field(repr=False)
+    name: str
+
+    def judge(self, probabilities: Floats, label: int) -> tuple[float, bool]:
+        """See `attacks.protocols.Goal.judge`.
+
+        Raises ValueError where the score is no finite number.
+        """
+        score, succeeded = self.function(probabilities.round(DECIMALS), label)
+        if not math.isfinite(score):
+            raise ValueError(f"The goal '{self.name}' gave the score {score}.")
+        return round(float(score), DECIMALS), bool(succeeded)
+
+
+def parsed(spec: str, labels: Sequence[str]) -> Goal:
+    """The goal that the command line names: "untargeted", "hard-label" or "targeted:LABEL".
+
+    LABEL is one of `labels`, or its number, from 0. A name comes first where labels are called by
+    numbers.
+
+    Raises AttackError, which says what is allowed, for anything else.
+    """
+    kind, colon, wanted = spec.partition(":")
+    if spec == "untargeted":
+        return Untargeted()
+    if spec == "hard-label":
+        return HardLabel()
+    if kind == "targeted" and colon:
+        if wanted in labels:
+            return Targeted(labels.index(wanted))
+        if wanted.isascii() and wanted.isdigit() and int(wanted) < len(labels):
+            return Targeted(int(wanted))
+    raise AttackError(
+        f"There is no goal '{spec}'. Allowed: untargeted, hard-label, and targeted:LABEL with one of "
+        f"the labels {', '.join(labels)} or its number, 0 to {len(labels) - 1}."
+    )
 
 
 def predicted(probabilities: Floats) -> int:

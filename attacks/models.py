@@ -21,7 +21,7 @@ class Swaps:
 
     Attributes:
         strings: the field values as they stand.
-        label: number of the gold label.
+        label: number of the label whose loss it is: the gold one, or the target.
         spans: (field, start, end) of each word that could go, in characters.
         replacements: for each span the strings that could take its place.
     """

@@ -11,7 +11,8 @@ from attacks.text import Text
 class Status(StrEnum):
     """How an attack on one example ended. The five are never merged.
 
-    `SKIPPED` is an example that the victim got wrong before any edit; `OUT_OF_BUDGET` one whose query
+    `SKIPPED` is an example with nothing to attack: the victim got it wrong before any edit, or it was
+    right and the goal leaves it alone (its label is the target, say). `OUT_OF_BUDGET` is one whose query
     budget ended before the search did. An `ERRORED` example says nothing about robustness.
     """
 

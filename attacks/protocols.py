@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 import numpy as np
 
 from attacks.models import Floats, Question
-from attacks.text import Candidate
+from attacks.text import Candidate, Text
 
 if TYPE_CHECKING:
     from attacks.engine.attempt import Attempt
@@ -126,6 +126,35 @@ class Goal(Protocol):
         """(score, succeeded) for one row of class probabilities, shape (labels,)."""
 
 
+@runtime_checkable
+class TextGoal(Protocol):
+    """A goal that looks at the text as well. It is asked in the place of `judge`."""
+
+    def judge_text(
+        self, candidate: Candidate, probabilities: Floats, label: int
+    ) -> tuple[float, bool]:
+        """(score, succeeded) for a candidate and the victim's answer to it."""
+
+
+AnyGoal = Goal | TextGoal
+
+
+@runtime_checkable
+class Sloped(Protocol):
+    """A goal that a gradient leads to. Attacks that follow gradients need one."""
+
+    def slope(self, label: int) -> tuple[int, int]:
+        """The label whose loss is looked at, and whether it is to rise (1) or to fall (-1)."""
+
+
+@runtime_checkable
+class Selective(Protocol):
+    """A goal that leaves some examples alone."""
+
+    def applies(self, text: Text, label: int) -> bool:
+        """Whether an example with this gold label has anything to attack; else it is skipped."""
+
+
 Proposal = str | Candidate
 """What may stand in the place of a word; a whole candidate where more than that word changes."""
 
@@ -192,3 +221,11 @@ class Search(Protocol):
 
         It scores the original first, by `attempt.start` or `attempt.first_order`.
         """
+
+
+@runtime_checkable
+class Composed(Protocol):
+    """A search that holds recipes of its own."""
+
+    def aimed_at(self, goal: AnyGoal) -> Search:
+        """The search with another goal in each of them."""

@@ -7,13 +7,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from attacks.errors import AttackError
 from attacks.protocols import (
+    FIRST_ORDER,
+    AnyGoal,
+    Composed,
     Constraint,
-    Goal,
     ModelConstraint,
     ModelTransformation,
     Protection,
     Search,
+    Sloped,
     Transformation,
 )
 
@@ -29,18 +33,35 @@ class Recipe:
         constraints: in the order from cheap to dear; those that need a model come last.
         needs: names of constraint models that the scheduler must have beside the victim.
         deviations: every way in which it differs from the paper, in words.
+
+    Raises AttackError where it follows gradients and its goal has none.
     """
 
     name: str
     family: str
     source: str
-    goal: Goal
+    goal: AnyGoal
     transformation: Transformation | ModelTransformation
     search: Search
     protections: tuple[Protection, ...] = ()
     constraints: tuple[Constraint | ModelConstraint, ...] = ()
     needs: tuple[str, ...] = ()
     deviations: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if FIRST_ORDER in self.needs and not isinstance(self.goal, Sloped):
+            raise AttackError(
+                f"The attack '{self.name}' follows gradients, and the goal {type(self.goal).__name__} "
+                "has none to follow. Use an attack that only asks, or the goal untargeted or targeted."
+            )
+
+    def aimed_at(self, goal: AnyGoal) -> Recipe:
+        """The same recipe with another goal.
+
+        Raises AttackError where it follows gradients and the goal has none.
+        """
+        search = self.search.aimed_at(goal) if isinstance(self.search, Composed) else self.search
+        return dataclasses.replace(self, goal=goal, search=search)
 
     def parameters(self) -> dict[str, Any]:
         """Every resolved parameter as plain JSON values: what decides the outcomes of the recipe."""

@@ -285,3 +285,8 @@ def _aligned(words: Sequence[str], value: str) -> list[tuple[int, int]]:
 def changed_between(candidate: Candidate, previous: Candidate) -> tuple[int, ...]:
     """Word indices at which two candidates of one original differ, ascending."""
     return tuple(sorted({e.index for e in set(candidate.edits) ^ set(previous.edits)}))
+
+
+def words_left(candidate: Candidate) -> int:
+    """How many of the words that may be edited have not been left out."""
+    return sum(1 for index in candidate.origin.editable if candidate.word(index))

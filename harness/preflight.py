@@ -7,6 +7,7 @@ from pathlib import Path
 
 from attacks import recipes
 from attacks.errors import AttackError
+from attacks.goals import Reduced
 from harness import objectives
 from harness.errors import HarnessError
 from harness.plan import Plan, PlanError
@@ -49,9 +50,17 @@ def check_training(plan: Plan, stages: Sequence[Stage], runs: Path) -> None:
 
 
 def check_attacks(named: Sequence[tuple[str, str]]) -> None:
-    """Check attack names, each given with the key of the plan that it stands at."""
+    """Check attack names, each given with the key of the plan that it stands at.
+
+    Raises PlanError for one that cannot be loaded, or that is not after wrong answers.
+    """
     for where, name in named:
         try:
-            recipes.load(name)
+            recipe = recipes.load(name)
         except AttackError as error:
             raise PlanError(f"{where}: {error}") from None
+        if isinstance(recipe.goal, Reduced):
+            raise PlanError(
+                f"{where}: '{name}' looks for texts that keep their label, so it says nothing of robust "
+                "accuracy. Run it by itself: withstand attack."
+            )

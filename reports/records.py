@@ -93,7 +93,8 @@ class OutcomeRecord:
     Attributes:
         check: what the record belongs to, e.g. "attack:pwws@test" or "attack:pwws@test/calibrated".
         status: one of `STATUSES`; the five are never merged. "skipped" is an example that the model got
-            wrong before any edit; an "errored" one says nothing about robustness.
+            wrong before any edit, or that was right and that the goal of the attack leaves alone; an
+            "errored" one says nothing about robustness.
         original, perturbed: the values of the fields shown to the model; `perturbed` is None where
             nothing was tried.
         confidence_before, confidence_after: the model's probability of the label.
@@ -137,8 +138,16 @@ class OutcomeRecord:
 
     @property
     def withstood(self) -> bool:
-        """Right before and after: the search ended, or its budget did, without success."""
-        return self.status in ("failed", "out_of_budget")
+        """Right before and not broken: the search ended, or its budget did, without success.
+
+        So did an example that was right and left alone: the goal has nothing to attack in it.
+        """
+        return self.status in ("failed", "out_of_budget") or self.left_alone
+
+    @property
+    def left_alone(self) -> bool:
+        """Skipped although it was right: its label is the target of the attack, say."""
+        return self.status == "skipped" and self.predicted_before == self.label
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -3,7 +3,8 @@
 What each number counts, and why:
 - *Robust accuracy* is over all examples. An example withstands an attack if it was right before and the
   attack ended without success, by its own end (`failed`) or by its budget's (`out_of_budget`, counted
-  apart because a larger budget might have won). An `errored` example stays in the denominator and
+  apart because a larger budget might have won), or had nothing for the attack to do (its label is the
+  target: `skipped`, though right). An `errored` example stays in the denominator and
   never in the numerator: an attack that crashes must not make a model look robust.
 - *Attack success rate* is over the attackable examples: those that were right and whose attack came to
   an end (succeeded + failed + out_of_budget). With none of these it is undefined, not zero.
@@ -105,14 +106,14 @@ def summarize_attack(outcomes: Sequence[OutcomeRecord]) -> AttackSummary:
     for outcome in outcomes:
         counts[outcome.status] += 1
     known = [outcome for outcome in outcomes if outcome.predicted_before is not None]
-    attackable = [o for o in outcomes if o.withstood or o.status == "succeeded"]
+    attackable = [o for o in outcomes if o.status in ("succeeded", "failed", "out_of_budget")]
     raw = sum(outcome.queries for outcome in outcomes)
     unique = sum(outcome.unique_queries for outcome in outcomes)
     won = [outcome for outcome in outcomes if outcome.status == "succeeded"]
     shares = [len(outcome.changes) / outcome.words for outcome in won if outcome.words]
     success = _rate([o.status == "succeeded" for o in attackable], attackable)
     if not attackable:
-        success = Estimate.missing(_nothing_attackable(counts, len(outcomes)))
+        success = Estimate.missing(_nothing_attackable(counts, sum(o.left_alone for o in outcomes)))
     return AttackSummary(
         counts={"total": len(outcomes), **counts},
         accuracy=_rate([o.predicted_before == o.label for o in known], known),
@@ -283,12 +284,14 @@ def _useful(groups: list[Hashable]) -> list[Hashable] | None:
     return None if len(set(groups)) == len(groups) else groups
 
 
-def _nothing_attackable(counts: Mapping[str, int], total: int) -> str:
+def _nothing_attackable(counts: Mapping[str, int], left_alone: int) -> str:
+    total = sum(counts.values())
     if total == 0:
         return "no example was attacked"
+    alone = f"{left_alone} were left alone by the goal, " if left_alone else ""
     return (
-        f"none of the {total} examples was attackable: {counts['skipped']} were already wrong, "
-        f"{counts['errored']} errored"
+        f"none of the {total} examples was attackable: {counts['skipped'] - left_alone} were already "
+        f"wrong, {alone}{counts['errored']} errored"
     )
 
 

@@ -97,6 +97,7 @@ def attacks(entries: Sequence[Mapping[str, Any]], caption: str) -> Table:
     rows = []
     for entry in entries:
         counts: dict[str, int] = {status: int(entry["counts"][status]) for status in STATUSES}
+        goal = entry["recipe"].get("parameters", {}).get("goal", {}).get("kind")
         robust = w.estimate(entry["robust_accuracy"])
         success = w.estimate(entry["attack_success_rate"])
         words, share = entry["words_changed"]["mean"], entry["words_changed"]["share"]
@@ -108,7 +109,7 @@ def attacks(entries: Sequence[Mapping[str, Any]], caption: str) -> Table:
                     sub=f"{entry['family']}\n{w.known(entry['seen'])}, {w.victim(entry['calibrated'])}",
                 ),
                 Cell(
-                    outcome_words(counts, int(entry["counts"]["total"])),
+                    outcome_words(counts, int(entry["counts"]["total"]), goal in LEAVES_ALONE),
                     bar=tuple((status, counts[status]) for status in BAR_ORDER),
                 ),
                 Cell(w.percent(robust.value), sub=_rate_detail(robust)),
@@ -140,11 +141,14 @@ def attacks(entries: Sequence[Mapping[str, Any]], caption: str) -> Table:
 
 
 BAR_ORDER = ("failed", "out_of_budget", "succeeded", "skipped", "errored")
+LEAVES_ALONE = ("Targeted", "Reduced")
+"""Goals that skip examples although they are right."""
 
 
-def outcome_words(counts: Mapping[str, int], total: int) -> str:
+def outcome_words(counts: Mapping[str, int], total: int, leaves_alone: bool = False) -> str:
     """What became of the examples: every kind that happened, out of how many."""
-    parts = [f"{counts[s]} {STATUS_WORDS[s]}" for s in BAR_ORDER if counts[s]]
+    words = STATUS_WORDS | ({"skipped": "already wrong or left alone"} if leaves_alone else {})
+    parts = [f"{counts[s]} {words[s]}" for s in BAR_ORDER if counts[s]]
     return f"{total}: " + (", ".join(parts) or "none")
 
 

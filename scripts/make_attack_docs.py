@@ -17,8 +17,13 @@ Made by `scripts/make_attack_docs.py` from the recipes. `withstand ls attacks -v
 deviations too, with those of attacks that other packages add.
 
 ```
-withstand attack MODEL --data DATA --recipe NAME --set PARAMETER=VALUE
+withstand attack MODEL --data DATA --recipe NAME --set PARAMETER=VALUE --goal GOAL
 ```
+
+Without `--goal` an attack has the goal that it was published with, any wrong label for most.
+`untargeted` is that; `targeted:LABEL` wants this label, and skips examples that have it; `hard-label`
+wants any wrong label and sees predicted labels alone, so that searches which keep only what helps try
+single words. Attacks that need gradients follow them to a target, and refuse `hard-label`.
 
 What an attack needs beside the victim's answers: *gradient* and *its words* are had of a transformers
 model; *encoder* is `--similarity`, *masked LM* and *LM* are `--masked-lm`; small ones install with

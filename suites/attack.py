@@ -10,7 +10,7 @@ from typing import Any
 
 import tomli_w
 
-from attacks import recipes
+from attacks import goals, recipes
 from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
 from attacks.outcomes import Example
@@ -35,6 +35,7 @@ class AttackRequest:
         max_length: tokens at which texts are cut (None: whatever the endpoint does).
         labels: an endpoint's label names; empty for other models, which have their own.
         parameters: of the recipe, where they are not its defaults.
+        goal: as `attacks.goals.parsed` reads it (None: the recipe's own).
     """
 
     model: str
@@ -50,6 +51,7 @@ class AttackRequest:
     masked_lm: str
     parameters: Mapping[str, Any]
     labels: tuple[str, ...] = ()
+    goal: str | None = None
 
     @property
     def auxiliaries(self) -> Auxiliaries:
@@ -90,6 +92,8 @@ def attack_run(
         remote = open_endpoint(request.model, request.labels, limits)
         equipped(remote, {}, [recipe])
     labels, examples = _load(request)
+    if request.goal is not None:
+        recipe = recipe.aimed_at(goals.parsed(request.goal, labels))
     if remote is not None and cache is not None:
         # So that another model behind the same URL is not taken for the one that the cache knows.
         remote.recognize()
@@ -157,6 +161,7 @@ def summarize(
         "run": str(folder.path),
         "model": request.model,
         "data": request.data,
+        "goal": request.goal,
         "recipe": {"name": attack["name"], "seed": request.seed, **attack["recipe"]},
         "max_length": request.max_length,
         "query_budget": request.query_budget,
@@ -179,6 +184,7 @@ def show(summary: Mapping[str, Any]) -> None:
     lines = [
         f"{summary['recipe']['name']} on {summary['model']}, {counts['total']} examples of "
         f"{summary['data']}",
+        *(_told(summary["goal"]) if summary["goal"] else ()),
         f"  clean accuracy       {shown_estimate(summary['clean_accuracy'])}",
         f"  robust accuracy      {shown_estimate(summary['robust_accuracy'])}",
         f"  attack success rate  {shown_estimate(summary['attack_success_rate'])}",
@@ -192,3 +198,10 @@ def show(summary: Mapping[str, Any]) -> None:
         share = f"{changed['share']:.0%} of the text"
         lines.append(f"  words changed        {changed['mean']:.1f} a success ({share})")
     print("\n".join([*lines, f"  run folder           {summary['run']}"]))
+
+
+def _told(goal: str) -> list[str]:
+    line = f"  goal                 {goal}"
+    if goal.startswith("targeted"):
+        line += "; examples of that label are skipped, the others withstand where it is not reached"
+    return [line]

@@ -81,6 +81,14 @@ def attack(
             help="A parameter of the recipe, as often as needed (see `withstand ls attacks -v`).",
         ),
     ] = None,
+    goal: Annotated[
+        str | None,
+        typer.Option(
+            metavar="untargeted|targeted:LABEL|hard-label",
+            help="What counts as success: any wrong label, this one (a name or a number from 0), or any "
+            "wrong label seen without probabilities (default: the recipe's own).",
+        ),
+    ] = None,
     similarity: Annotated[
         str, typer.Option(help="Sentence encoder for recipes that need one.")
     ] = ENCODER,
@@ -127,6 +135,7 @@ def attack(
         masked_lm=masked_lm,
         parameters=_parameters(settings or []),
         labels=tuple(name.strip() for name in labels.split(",") if name.strip()),
+        goal=goal,
     )
     summary = attack_run(
         request,

@@ -17,6 +17,7 @@ from attacks.bridge.search import (
     encode,
 )
 from attacks.errors import AttackError, unknown_name
+from attacks.goals import Reduced
 from attacks.protocols import SIMILARITY
 from attacks.recipe import Recipe
 
@@ -72,7 +73,7 @@ def recipe(
         name=name,
         family="mixed",
         source=f"TextAttack 0.3.11 (Morris et al., EMNLP 2020): {_source(attack)}",
-        goal=TextAttackGoal(description=repr(goal)),
+        goal=_goal(goal),
         transformation=TextAttackTransformation(repr(attack.transformation)),
         search=TextAttackSearch(repr(attack), used, attack),
         needs=(SIMILARITY,) if stand_ins.ENCODER in used else (),
@@ -138,6 +139,13 @@ def _built(build: Callable[[Any], Any], name: str) -> Any:
     if not isinstance(attack, textattack().Attack):
         raise AttackError(f"'{name}' made {type(attack).__name__}, not a textattack.Attack.")
     return attack
+
+
+def _goal(theirs: Any) -> TextAttackGoal | Reduced:
+    """What the records say of the goal; input reduction is told apart, as it breaks nothing."""
+    if isinstance(theirs, textattack().goal_functions.InputReduction):
+        return Reduced(theirs.target_num_words)
+    return TextAttackGoal(description=repr(theirs))
 
 
 def _source(attack: Any) -> str:

@@ -14,10 +14,11 @@ from attacks.bridge.aside import Aside, Question, ask
 from attacks.bridge.importing import textattack
 from attacks.bridge.stand_ins import replaced
 from attacks.bridge.wrappers import strings
-from attacks.engine.attempt import AlreadyWrong, Attempt
+from attacks.engine.attempt import Attempt, NothingToAttack
+from attacks.errors import AttackError
 from attacks.goals import Untargeted
 from attacks.models import Floats, Inputs
-from attacks.protocols import SIMILARITY, VICTIM, Ask, Scored, Steps
+from attacks.protocols import SIMILARITY, VICTIM, AnyGoal, Ask, Scored, Search, Steps
 from attacks.text import Text, rewritten
 
 
@@ -65,10 +66,17 @@ class TextAttackSearch:
     stand_ins: tuple[str, ...]
     attack: Any = field(repr=False, compare=False)
 
+    def aimed_at(self, goal: AnyGoal) -> Search:
+        """Raises AttackError: TextAttack decides by its own goal."""
+        raise AttackError(
+            "A TextAttack attack has a goal of its own. Make it in a file with the goal function you "
+            "want (textattack:FILE.py:NAME), or use one of the attacks here with --goal."
+        )
+
     def run(self, attempt: Attempt) -> Steps[Scored]:
         """See `attacks.protocols.Search.run`.
 
-        Raises AlreadyWrong also where the attack itself skips the example.
+        Raises NothingToAttack also where the attack itself skips the example.
         """
         start = yield from attempt.start()
         text = attempt.example.text
@@ -96,7 +104,7 @@ class TextAttackSearch:
             aside.close()
         results = textattack().attack_results
         if isinstance(state.value, results.SkippedAttackResult):
-            raise AlreadyWrong
+            raise NothingToAttack
         end = strings(state.value.perturbed_result.attacked_text.tokenizer_input)
         reached = results.SuccessfulAttackResult | results.MaximizedAttackResult
         done = isinstance(state.value, reached) and end != text.strings

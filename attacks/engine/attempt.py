@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from attacks.errors import AttackError
 from attacks.goals import predicted
 from attacks.models import Floats, Inputs, Slopes, Swaps
 from attacks.outcomes import Example
 from attacks.protocols import (
     FIRST_ORDER,
     VICTIM,
+    AnyGoal,
     Ask,
     Constraint,
     ModelTransformation,
     Scored,
+    Selective,
+    Sloped,
     Steps,
+    TextGoal,
     proposals,
 )
 from attacks.recipe import Recipe
@@ -27,8 +32,8 @@ GAIN_DECIMALS = 4
 """First-order estimates are compared after rounding to so many decimals of the largest."""
 
 
-class AlreadyWrong(Exception):  # noqa: N818 - a signal inside the engine, not an error
-    """The victim gets the example wrong as it stands: there is nothing to attack."""
+class NothingToAttack(Exception):  # noqa: N818 - a signal inside the engine, not an error
+    """The victim gets the example wrong as it stands, or the goal leaves it alone."""
 
 
 class BudgetSpent(Exception):  # noqa: N818 - a signal inside the engine, not an error
@@ -60,6 +65,7 @@ class Attempt:
         self.first: Scored | None = None
         self.best: Scored | None = None
         self.reach: Sequence[int] | None = None
+        self._judged = _judging(recipe.goal)
         self._seed = seed
         self._temperature = temperature
         self._budget = query_budget
@@ -98,7 +104,10 @@ class Attempt:
         return inner.best
 
     def start(self) -> Steps[Scored]:
-        """The original with the victim's answer. Raises AlreadyWrong where that is wrong."""
+        """The original with the victim's answer.
+
+        Raises NothingToAttack where that is wrong, or the goal leaves the example alone.
+        """
         if self.first is None:
             yield from self.score([self.original])
         return self._opened()
@@ -107,9 +116,10 @@ class Attempt:
         """Word indices that every protection of the recipe lets be edited, ascending.
 
         Words that the victim does not read are left out: to try them would cost queries and change
-        nothing.
+        nothing. A goal that looks at the text itself sees a change in them all the same.
         """
-        words, reach = self.example.text.words, self.reach
+        words = self.example.text.words
+        reach = None if isinstance(self.recipe.goal, TextGoal) else self.reach
         return [
             i
             for i in self.example.text.editable
@@ -133,13 +143,13 @@ class Attempt:
         for proposal in found:
             if isinstance(proposal, str):
                 new[current.replace(index, proposal)] = None
-            elif self._may_change(proposal, current, index):
+            elif self.may_change(proposal, current, index):
                 new[proposal] = None
         new.pop(current, None)
         return (yield from self.admissible(list(new), current))
 
-    def _may_change(self, proposal: Candidate, current: Candidate, index: int) -> bool:
-        """Whether no protection forbids what a proposal changes beside word `index`."""
+    def may_change(self, proposal: Candidate, current: Candidate, index: int | None = None) -> bool:
+        """Whether no protection forbids what a proposal changes (beside word `index`, if any)."""
         others = set(changed_between(proposal, current)) - {index}
         return others <= set(self.example.text.editable) and all(
             protection.allows(current, other)
@@ -211,35 +221,43 @@ class Attempt:
     def first_order(
         self, options: Mapping[int, Sequence[str]], current: Candidate | None = None
     ) -> Steps[dict[int, list[float]]]:
-        """How much each rewrite of a word would raise the loss, by one gradient.
+        """How much each rewrite of a word would do for the goal, by one gradient.
 
         Args:
             options: by word index what could stand in its place.
             current: the text as it stands; the original where None.
 
         Returns:
-            By word index an estimate a rewrite, in order, relative to the largest of the text and
-            rounded (float noise decides nothing). It is one query of the text, and does instead of
-            `start` where it comes first.
+            By word index an estimate a rewrite, in order: how much it would raise the loss of the gold
+            label (or lower that of the target), relative to the largest of the text and rounded (float
+            noise decides nothing). It is one query of the text, and does instead of `start` where it
+            comes first.
 
-        Raises AlreadyWrong as `start` does, BudgetSpent as `score` does.
+        Raises NothingToAttack as `start` does, BudgetSpent as `score` does.
         """
-        slopes = yield from self._slopes(options, current or self.original)
-        gains = iter(_comparable(slopes.gains))
+        slopes, sign = yield from self._slopes(options, current or self.original)
+        gains = iter(_comparable(slopes.gains * sign))
         return {index: [next(gains) for _ in options[index]] for index in options}
 
     def weights(self, indices: Sequence[int]) -> Steps[dict[int, float]]:
         """How much words of the original weigh by the gradient (`Slopes.weights`), as `first_order`."""
-        slopes = yield from self._slopes(dict.fromkeys(indices, ()), self.original)
+        slopes, _ = yield from self._slopes(dict.fromkeys(indices, ()), self.original)
         return dict(zip(indices, _comparable(slopes.weights), strict=True))
 
-    def _slopes(self, options: Mapping[int, Sequence[str]], current: Candidate) -> Steps[Slopes]:
+    def _slopes(
+        self, options: Mapping[int, Sequence[str]], current: Candidate
+    ) -> Steps[tuple[Slopes, int]]:
+        """What the gradient says, and the sign that a gain has to be taken with."""
+        goal = self.recipe.goal
+        if not isinstance(goal, Sloped):
+            raise AttackError(f"The goal {type(goal).__name__} has no gradient to follow.")
+        label, sign = goal.slope(self.example.label)
         if not self._affordable([current])[0]:
             raise BudgetSpent
         self.queries += 1
         swaps = Swaps(
             strings=current.strings,
-            label=self.example.label,
+            label=label,
             spans=tuple(current.span(index) for index in options),
             replacements=tuple(tuple(options[index]) for index in options),
         )
@@ -247,12 +265,15 @@ class Attempt:
         (probabilities,) = softmax(answers[0].logits[np.newaxis], self._temperature)
         self.offer(self._judge(current, probabilities))
         self._opened()
-        return answers[0]
+        return answers[0], sign
 
     def _opened(self) -> Scored:
         assert self.first is not None  # noqa: S101 - scored by the caller
-        if self.first.predicted != self.example.label:
-            raise AlreadyWrong
+        goal, example = self.recipe.goal, self.example
+        if self.first.predicted != example.label:
+            raise NothingToAttack
+        if isinstance(goal, Selective) and not goal.applies(example.text, example.label):
+            raise NothingToAttack
         return self.first
 
     def _affordable(self, candidates: Sequence[Candidate]) -> tuple[list[Candidate], set[Inputs]]:
@@ -270,7 +291,7 @@ class Attempt:
 
     def _judge(self, candidate: Candidate, probabilities: Floats) -> Scored:
         label = self.example.label
-        score, succeeded = self.recipe.goal.judge(probabilities, label)
+        score, succeeded = self._judged(candidate, probabilities, label)
         confidence = float(probabilities[label])
         return Scored(
             candidate, score, succeeded, predicted(probabilities), confidence, probabilities
@@ -282,6 +303,13 @@ class Attempt:
             self.first = scored
         if self.best is None or scored.rank > self.best.rank:
             self.best = scored
+
+
+def _judging(goal: AnyGoal) -> Callable[[Candidate, Floats, int], tuple[float, bool]]:
+    if isinstance(goal, TextGoal):
+        return goal.judge_text
+    judge = goal.judge
+    return lambda candidate, probabilities, label: judge(probabilities, label)
 
 
 def _comparable(row: Floats) -> list[float]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from attacks.engine.attempt import AlreadyWrong, Attempt, BudgetSpent
+from attacks.engine.attempt import Attempt, BudgetSpent, NothingToAttack
 from attacks.engine.cache import Cache
 from attacks.engine.queue import Queue
 from attacks.errors import AttackError
@@ -145,7 +145,7 @@ class _Engine:
                 answer = self._collect(flight)
         except StopIteration as end:
             yield self._land(flight, end.value)
-        except AlreadyWrong:
+        except NothingToAttack:
             yield self._land(flight, Status.SKIPPED)
         except BudgetSpent:
             best = flight.attempt.best  # a branch may have succeeded with the last query of all

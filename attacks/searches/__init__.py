@@ -1,8 +1,10 @@
 """Orders in which candidates are tried: plain code for one example, no knowledge of batches."""
 
 from attacks.searches.beam import Beam
+from attacks.searches.character_positions import CharacterPositions
 from attacks.searches.differential_evolution import DifferentialEvolution
 from attacks.searches.draws import Draws
+from attacks.searches.exhaustive import Exhaustive
 from attacks.searches.genetic import Genetic, ImprovedGenetic
 from attacks.searches.gradient_beam import GradientBeam
 from attacks.searches.in_turn import InTurn, Stage
@@ -13,8 +15,10 @@ from attacks.searches.word_importance import WordImportance
 
 __all__ = [
     "Beam",
+    "CharacterPositions",
     "DifferentialEvolution",
     "Draws",
+    "Exhaustive",
     "Genetic",
     "GradientBeam",
     "ImprovedGenetic",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 
 from attacks.engine.attempt import Attempt
-from attacks.protocols import Scored, Steps
+from attacks.protocols import AnyGoal, Scored, Steps
 from attacks.recipe import Recipe
 
 
@@ -27,6 +27,10 @@ class InTurn:
     """
 
     stages: tuple[Stage, ...]
+
+    def aimed_at(self, goal: AnyGoal) -> InTurn:
+        """See `attacks.protocols.Composed.aimed_at`."""
+        return InTurn(tuple(replace(s, recipe=s.recipe.aimed_at(goal)) for s in self.stages))
 
     def run(self, attempt: Attempt) -> Steps[Scored]:
         """See `attacks.protocols.Search.run`."""

@@ -1,5 +1,7 @@
 """Ways to rewrite one word."""
 
+from attacks.transformations.any_character import AnyCharacter
+from attacks.transformations.appended import AppendedClause
 from attacks.transformations.characters import (
     DeleteLetter,
     InsertLetter,
@@ -8,6 +10,7 @@ from attacks.transformations.characters import (
     SwapAdjacent,
 )
 from attacks.transformations.composite import Composite, Sometimes
+from attacks.transformations.deletion import DeleteWord
 from attacks.transformations.imperceptible import (
     DeletedCharacter,
     InvisibleCharacter,
@@ -19,8 +22,11 @@ from attacks.transformations.synonyms import EmbeddingNeighbours, WordNetSynonym
 from attacks.transformations.victim_words import VictimNeighbours
 
 __all__ = [
+    "AnyCharacter",
+    "AppendedClause",
     "Composite",
     "DeleteLetter",
+    "DeleteWord",
     "DeletedCharacter",
     "EmbeddingNeighbours",
     "Homoglyph",

@@ -8,10 +8,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from attacks.errors import AttackError
+from attacks.goals import SMALLEST
 from attacks.models import Floats, Inputs
-
-SMALLEST = 1e-30
-"""Probabilities are held above this before their logarithm is taken (float32 ends near 1e-38)."""
 
 
 class FunctionVictim:

@@ -68,7 +68,7 @@ class LexiconSwaps:
             gains = [
                 (item.strings[field][start:end].lower() in Lexicon.words)
                 - (word.lower() in Lexicon.words)
-                + ord(word[0]) / 1000
+                + ord(word[:1] or "\0") / 1000
                 for (field, start, end), words in zip(item.spans, item.replacements, strict=True)
                 for word in words
             ]
@@ -136,7 +136,7 @@ def test_names() -> None:
 def test_a_recipe_says_what_it_is(name: str) -> None:
     recipe = recipes.load(name)
     assert recipe.name == name
-    assert recipe.family in {"character", "word", "mixed"}
+    assert recipe.family in {"character", "word", "sentence", "mixed"}
     assert recipe.source
     assert recipe.deviations
     assert json.loads(json.dumps(recipe.parameters())) == recipe.parameters()
@@ -156,7 +156,8 @@ def test_a_recipe_attacks(name: str) -> None:
     outcomes = attack(recipe)
     assert len(outcomes) == len(REVIEWS)
     assert {o.status for o in outcomes} <= {Status.SUCCEEDED, Status.FAILED}
-    assert any(o.status is Status.SUCCEEDED for o in outcomes)
+    # What is only appended takes none of the words away that the lexicon knows.
+    assert any(o.status is Status.SUCCEEDED for o in outcomes) == (name != "stress-test")
     if any(isinstance(protection, Stopwords) for protection in recipe.protections):
         changed = {change.before.lower() for o in outcomes for change in o.changes}
         assert not changed & {"this", "was", "a", "the", "is"}
@@ -336,6 +337,87 @@ def test_kuleshov_wants_a_sure_wrong_answer() -> None:
     # Without any of the three words the lexicon is wrong with a probability of 1 / (1 + 1 / e) = 0.73.
     surer = attack(recipes.load("kuleshov", **loose, confidence=0.74))
     assert {o.status for o in surer} == {Status.FAILED}
+
+
+@pytest.mark.parametrize("gradients", [False, True])
+def test_input_is_reduced_as_far_as_the_answer_lasts(gradients: bool) -> None:
+    found = attack(recipes.load("input-reduction", gradients=gradients))
+    for outcome in found:
+        assert (outcome.status, outcome.predicted_after) == (Status.SUCCEEDED, 1)
+        assert len(outcome.changes) == outcome.words - 1
+        assert (outcome.perturbed or ("",))[0].lower() in Lexicon.words
+    texts = ("A dull film with a boring plot", "Wonderful", "")
+    for outcome in attack(recipes.load("input-reduction", gradients=gradients), texts):
+        assert (outcome.status, outcome.queries) == (Status.SKIPPED, 1)
+
+
+def both(texts: list[str]) -> list[list[float]]:
+    """Positive as long as two words are there."""
+    sure = [0.9 if {"warm", "film"} <= set(t.lower().split()) else 0.2 for t in texts]
+    return [[1 - p, p] for p in sure]
+
+
+@pytest.mark.parametrize("words", [1, 2, 3])
+def test_a_text_that_cannot_be_reduced_so_far_keeps_its_shortest_form(words: int) -> None:
+    recipe = recipes.load("input-reduction", words=words)
+    victim = FunctionVictim(both, ("no", "yes"))
+    example = Example("x", Text.of("This is a warm little film about film"), label=1)
+    (found,) = (
+        e.outcome
+        for e in run([Job(example, recipe)], {"victim": victim})
+        if isinstance(e, Finished)
+    )
+    assert found.status is (Status.FAILED if words == 1 else Status.SUCCEEDED)
+    assert found.predicted_after == 1
+    left = (found.perturbed or ("",))[0].split()
+    assert len(left) == max(words, 2)
+    assert {"warm", "film"} <= set(left)
+
+
+def of_pair(texts: list[tuple[str, str]]) -> list[list[float]]:
+    """Less sure the more often "true" is in the premise, and wrong with "not" in the hypothesis."""
+    sure = [0.9 - 0.05 * a.split().count("true") - 0.5 * ("not" in b.split()) for a, b in texts]
+    return [[1 - p, p] for p in sure]
+
+
+@pytest.mark.parametrize(
+    ("frozen", "needs_not", "after"),
+    [
+        ((), True, ("A man sleeps.", "He rests and false is not true!")),
+        ((), False, ("A man sleeps" + 5 * " and true is true" + ".", "He rests!")),
+        (("premise",), False, None),
+    ],
+)
+def test_stress_clauses_come_before_the_last_punctuation(
+    frozen: tuple[str, ...], needs_not: bool, after: tuple[str, str] | None
+) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def answer(texts: list[tuple[str, str]]) -> list[list[float]]:
+        asked.extend(texts)
+        return of_pair(texts if needs_not else [(a, b.replace("not", "")) for a, b in texts])
+
+    text = Text.of({"premise": "A man sleeps.", "hypothesis": "He rests!"}, frozen=frozen)
+    victim = FunctionVictim(answer, ("no", "yes"))  # type: ignore[arg-type]
+    job = Job(Example("x", text, 1), recipes.load("stress-test"))
+    (found,) = (e.outcome for e in run([job], {"victim": victim}) if isinstance(e, Finished))
+    assert found.perturbed == after or (after is None and found.status is Status.FAILED)
+    assert found.status is (Status.SUCCEEDED if after else Status.FAILED)
+    assert len(asked) == found.queries == 4
+    assert frozen == () or {premise for premise, _ in asked} == {"A man sleeps."}
+    assert ("A man sleeps.", "He rests and true is true!") in asked
+
+
+def test_a_premise_is_not_reduced() -> None:
+    def confident(texts: list[tuple[str, str]]) -> list[list[float]]:
+        return [[0.1, 0.9] if premise == "A man sleeps" else [0.9, 0.1] for premise, _ in texts]
+
+    text = Text.of({"premise": "A man sleeps", "hypothesis": "A man is awake"}, frozen=("premise",))
+    victim = FunctionVictim(confident, ("no", "yes"))  # type: ignore[arg-type]
+    job = Job(Example("x", text, 1), recipes.load("input-reduction"))
+    (found,) = (e.outcome for e in run([job], {"victim": victim}) if isinstance(e, Finished))
+    assert found.status is Status.SUCCEEDED
+    assert found.perturbed == ("A man sleeps", "awake")
 
 
 def test_outcomes_do_not_depend_on_the_recipes_beside() -> None:

@@ -69,6 +69,18 @@ def test_clean_accuracy_is_over_what_is_known(outcome: Outcome) -> None:
     assert (found.count, found.n) == (1, 2)
 
 
+def test_a_right_example_that_the_goal_leaves_alone_withstands_and_is_not_attackable(
+    outcome: Outcome,
+) -> None:
+    alone = outcome("a", "skipped", predicted_before=outcome("a").label)
+    found = summaries.summarize_attack([alone, outcome("b", "succeeded"), outcome("c", "skipped")])
+    assert (found.accuracy.count, found.robust_accuracy.count) == (2, 1)
+    assert (found.attack_success_rate.count, found.attack_success_rate.n) == (1, 1)
+    none = summaries.summarize_attack([alone, outcome("c", "skipped")]).attack_success_rate
+    assert none.reason is not None
+    assert "1 were already wrong, 1 were left alone by the goal" in none.reason
+
+
 @given(st.data())
 def test_the_counts_always_add_up(data: st.DataObject) -> None:
     statuses = data.draw(st.lists(st.sampled_from(STATUSES), max_size=30))

@@ -10,6 +10,7 @@ import pytest
 from harness.models import load_classifier, save_classifier
 from harness.splits import load_split
 from reports.folder import RunFolder
+from suites.attack import show
 from suites.cli import invoke
 from tests.suites import project
 from tests.suites.killed import kill
@@ -244,3 +245,64 @@ def test_textattack_s_own_attacks_are_run_recorded_and_summed_up_like_others(
     assert attack(model, tmp_path, capsys, *extra, "--batch-size", "1")[1] == first
     assert invoke(["attack", str(model), "--data", DATA, "--recipe", "textattack:pws"]) == 2
     assert "'pwws'" in capsys.readouterr().err
+
+
+def test_a_targeted_goal_is_kept_with_the_run_and_leaves_its_own_label_alone(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    summary, outcomes = attack(model, tmp_path, capsys, "--goal", "targeted:rotten")
+    assert summary["goal"] == "targeted:rotten"
+    assert summary["recipe"]["parameters"]["goal"] == {"kind": "Targeted", "target": 0}  # type: ignore[index]
+    assert {o.status for o in outcomes.values() if o.label == 0} == {"skipped"}
+    for outcome in outcomes.values():
+        if outcome.status == "succeeded":
+            assert (outcome.label, outcome.predicted_after) == (1, 0)
+    right = sum(o.predicted_before == o.label for o in outcomes.values())
+    broken = sum(o.status == "succeeded" for o in outcomes.values())
+    assert summary["clean_accuracy"]["count"] == right  # type: ignore[index]
+    assert summary["robust_accuracy"]["count"] == right - broken  # type: ignore[index]
+    show(summary)
+    assert "targeted:rotten; examples of that label are skipped" in capsys.readouterr().out
+
+
+def test_an_attack_does_not_go_on_with_another_goal(
+    model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    arguments = ["attack", str(model), "--data", DATA, "--recipe", "deepwordbug", "-n", "6", "-q"]
+    arguments += ["-o", str(tmp_path / "runs")]
+    with monkeypatch.context() as patched:
+        interrupt_after(patched, 3)
+        assert invoke([*arguments, "--goal", "hard-label"]) == 130
+    capsys.readouterr()
+    (run,) = (tmp_path / "runs").iterdir()
+    assert invoke([*arguments, "--goal", "untargeted", "--resume", run.name]) == 2
+    assert 'goal = "hard-label"' in capsys.readouterr().err
+    assert invoke([*arguments, "--goal", "hard-label", "--resume", "last"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("recipe", "goal", "message"),
+    [
+        ("pwws", "targeted:stale", "targeted:LABEL with one of the labels rotten, fresh"),
+        ("pwws", "sideways", "Allowed: untargeted, hard-label"),
+        ("hotflip", "hard-label", "'hotflip' follows gradients"),
+        ("textattack:pwws", "hard-label", "a goal of its own"),
+    ],
+)
+def test_goals_that_cannot_be_had_are_refused_before_a_model_loads(
+    model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    recipe: str,
+    goal: str,
+    message: str,
+) -> None:
+    monkeypatch.setattr("harness.models.load_classifier", None)
+    arguments = ["attack", str(model), "--data", DATA, "--recipe", recipe, "--goal", goal]
+    assert invoke([*arguments, "-o", str(tmp_path / "runs")]) == 2
+    assert message in capsys.readouterr().err
+    assert not list((tmp_path / "runs").glob("*"))

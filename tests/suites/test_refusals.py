@@ -70,6 +70,17 @@ def test_refused_before_a_model_loads_or_a_run_begins(
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize("section", ["audit", "harden.augment", "harden.selection"])
+def test_an_attack_that_keeps_the_label_has_no_place_in_a_plan(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], section: str
+) -> None:
+    plan = project.project(tmp_path)
+    head, found, tail = plan.read_text().partition(f"[{section}]")
+    plan.write_text(head + found + tail.replace('"deepwordbug"', '"input-reduction"', 1))
+    assert invoke(["harden", str(plan), "-q", "-o", str(tmp_path / "runs")]) == 2
+    assert f"{section}.attacks: 'input-reduction' looks for texts" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("verb", ["train", "harden"])
 def test_a_full_disk_is_found_before_training(
     tmp_path: Path,
