@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 import numpy as np
 
 from attacks.models import Floats, Question
-from attacks.text import Candidate
+from attacks.text import Candidate, Text
 
 if TYPE_CHECKING:
     from attacks.engine.attempt import Attempt
@@ -157,6 +157,25 @@ def proposals(
         found: Sequence[Proposal] = yield from part.propose(current, index, rng)
         return found
     return part.replacements(current, index, rng)
+
+
+class Corruption(Protocol):
+    """Noise that keeps the label, in five severities."""
+
+    @property
+    def name(self) -> str:
+        """As it stands in the catalogue."""
+
+    @property
+    def summary(self) -> str:
+        """What it does, in one sentence."""
+
+    def corrupt(self, text: Text, severity: int, rng: np.random.Generator) -> Candidate:
+        """The text under noise; `text.candidate` where there is nothing to do.
+
+        With equal random numbers a higher severity makes all that a lower one does. Frozen fields stay.
+        Raises AttackError for a severity that is none of 1 to 5.
+        """
 
 
 class Protection(Protocol):

@@ -1,6 +1,7 @@
 """Orders in which candidates are tried: plain code for one example, no knowledge of batches."""
 
 from attacks.searches.beam import Beam
+from attacks.searches.by_severity import BySeverity
 from attacks.searches.differential_evolution import DifferentialEvolution
 from attacks.searches.draws import Draws
 from attacks.searches.genetic import Genetic, ImprovedGenetic
@@ -13,6 +14,7 @@ from attacks.searches.word_importance import WordImportance
 
 __all__ = [
     "Beam",
+    "BySeverity",
     "DifferentialEvolution",
     "Draws",
     "Genetic",
