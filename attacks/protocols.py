@@ -190,6 +190,25 @@ def proposals(
     return part.replacements(current, index, rng)
 
 
+class Corruption(Protocol):
+    """Noise that keeps the label, in five severities."""
+
+    @property
+    def name(self) -> str:
+        """As it stands in the catalogue."""
+
+    @property
+    def summary(self) -> str:
+        """What it does, in one sentence."""
+
+    def corrupt(self, text: Text, severity: int, rng: np.random.Generator) -> Candidate:
+        """The text under noise; `text.candidate` where there is nothing to do.
+
+        With equal random numbers a higher severity makes all that a lower one does. Frozen fields stay.
+        Raises AttackError for a severity that is none of 1 to 5.
+        """
+
+
 class Protection(Protocol):
     """Words that must not be touched (a pre-constraint: it is asked before anything is proposed)."""
 

@@ -45,7 +45,7 @@ class Attempt:
 
     The budget counts distinct inputs: asking twice for the same string costs nothing. Random numbers
     derive from (run seed, example id, recipe name), so neither order nor neighbours change them.
-    `reach` is how many characters of each field the victim reads (None: all of them).
+    `reach` is how many characters of each field the victim reads (None: all of them), `seed` the run's.
     """
 
     def __init__(
@@ -65,8 +65,8 @@ class Attempt:
         self.first: Scored | None = None
         self.best: Scored | None = None
         self.reach: Sequence[int] | None = None
+        self.seed = seed
         self._judged = _judging(recipe.goal)
-        self._seed = seed
         self._temperature = temperature
         self._budget = query_budget
         self._seen: set[Inputs] = set()
@@ -86,7 +86,7 @@ class Attempt:
         inner = Attempt(
             self.example,
             recipe,
-            seed=self._seed,
+            seed=self.seed,
             temperature=self._temperature,
             query_budget=most if self._budget is None else min(most, self._budget),
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 from attacks.errors import AttackError, unknown_name
 from attacks.recipe import Recipe
@@ -31,6 +31,7 @@ from attacks.recipes import (
     input_reduction,
     kuleshov,
     leap,
+    natural_noise,
     pruthi,
     pso,
     pwws,
@@ -64,6 +65,7 @@ BUILTIN: dict[str, Builder] = {
     "input-reduction": input_reduction.build,
     "kuleshov": kuleshov.build,
     "leap": leap.build,
+    "natural-noise": natural_noise.build,
     "pruthi": pruthi.build,
     "pso": pso.build,
     "pwws": pwws.build,
@@ -135,9 +137,14 @@ def _added() -> dict[str, EntryPoint]:
 
 
 def _checked(attack: str, key: str, value: object, hint: Any) -> object:
-    """The value in the parameter's own type: 1 for a float is 1.0, so that records read the same."""
+    """The value in the parameter's own type: 1 for a float is 1.0, so that records read the same.
+
+    A list stands for a tuple, which neither TOML nor JSON can write.
+    """
     from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+    if get_origin(hint) is tuple and isinstance(value, list):
+        value = tuple(value)
     try:
         checked: object = TypeAdapter(hint, config=ConfigDict(strict=True)).validate_python(value)
     except ValidationError as error:

@@ -1,6 +1,7 @@
 """Orders in which candidates are tried: plain code for one example, no knowledge of batches."""
 
 from attacks.searches.beam import Beam
+from attacks.searches.by_severity import BySeverity
 from attacks.searches.character_positions import CharacterPositions
 from attacks.searches.differential_evolution import DifferentialEvolution
 from attacks.searches.draws import Draws
@@ -15,6 +16,7 @@ from attacks.searches.word_importance import WordImportance
 
 __all__ = [
     "Beam",
+    "BySeverity",
     "CharacterPositions",
     "DifferentialEvolution",
     "Draws",

@@ -18,6 +18,13 @@ from attacks.transformations.imperceptible import (
 )
 from attacks.transformations.lookalikes import Homoglyph, MarkedLetters
 from attacks.transformations.masked_words import MaskedWords
+from attacks.transformations.noise import (
+    Homophones,
+    Misread,
+    Misspellings,
+    OtherCase,
+    OtherNumber,
+)
 from attacks.transformations.synonyms import EmbeddingNeighbours, WordNetSynonyms
 from attacks.transformations.victim_words import VictimNeighbours
 
@@ -30,11 +37,16 @@ __all__ = [
     "DeletedCharacter",
     "EmbeddingNeighbours",
     "Homoglyph",
+    "Homophones",
     "InsertLetter",
     "InvisibleCharacter",
     "MarkedLetters",
     "MaskedWords",
+    "Misread",
+    "Misspellings",
     "NeighbouringKey",
+    "OtherCase",
+    "OtherNumber",
     "ReorderedCharacters",
     "Sometimes",
     "SubstituteLetter",

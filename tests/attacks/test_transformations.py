@@ -25,10 +25,15 @@ from attacks.transformations import (
     DeleteLetter,
     EmbeddingNeighbours,
     Homoglyph,
+    Homophones,
     InsertLetter,
     InvisibleCharacter,
     MarkedLetters,
+    Misread,
+    Misspellings,
     NeighbouringKey,
+    OtherCase,
+    OtherNumber,
     ReorderedCharacters,
     Sometimes,
     SubstituteLetter,
@@ -60,6 +65,11 @@ ALL = (
     InvisibleCharacter(),
     DeletedCharacter(),
     ReorderedCharacters(),
+    Homophones(),
+    Misread(),
+    Misspellings(),
+    OtherCase(),
+    OtherNumber(),
 )
 words = st.text(alphabet=st.characters(categories=["L", "Nd"]), min_size=1, max_size=12)
 
