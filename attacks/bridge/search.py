@@ -143,6 +143,7 @@ def _own_copy(attack: Any, text: Text) -> Any:
     mine = copy.copy(attack)
     mine.constraints, _ = replaced(attack, encode)
     mine.goal_function = copy.copy(attack.goal_function)
+    mine.goal_function.model = AskingWrapper()
     # Repeats are counted as queries, and the engine has a cache of its own.
     mine.goal_function.use_cache = False
     mine.goal_function.batch_size = 2**31

@@ -159,6 +159,17 @@ def test_what_textattack_raises_is_one_errored_outcome() -> None:
     assert "_get_replacement_words" in str(first.error)
 
 
+def test_an_attack_made_around_another_model_asks_the_victim_alone() -> None:
+    class Other:
+        model = None
+
+        def __call__(self, texts: Any, **kwargs: Any) -> Any:
+            raise AssertionError("the attack's own model was asked")
+
+    made = textattack().attack_recipes.Pruthi2019.build(Other())
+    assert {o.status for o in attack(made)} <= {Status.SUCCEEDED, Status.FAILED}
+
+
 def test_frozen_fields_stay() -> None:
     text = Text.of({"premise": "a fine film", "hypothesis": "a lovely film"}, frozen=["premise"])
     made = recipes.load("textattack:deepwordbug")
