@@ -6,6 +6,7 @@ What each number counts, and why:
   apart because a larger budget might have won), or had nothing for the attack to do (its label is the
   target: `skipped`, though right). An `errored` example stays in the denominator and
   never in the numerator: an attack that crashes must not make a model look robust.
+  Where successes keep their label (input reduction), there is no such number.
 - *Attack success rate* is over the attackable examples: those that were right and whose attack came to
   an end (succeeded + failed + out_of_budget). With none of these it is undefined, not zero.
 - *Clean accuracy* is over the examples whose clean prediction is known, errored ones included where the
@@ -114,10 +115,16 @@ def summarize_attack(outcomes: Sequence[OutcomeRecord]) -> AttackSummary:
     success = _rate([o.status == "succeeded" for o in attackable], attackable)
     if not attackable:
         success = Estimate.missing(_nothing_attackable(counts, sum(o.left_alone for o in outcomes)))
+    robust = _rate([o.withstood for o in outcomes], outcomes)
+    keeping = sum(o.predicted_after == o.label for o in won)
+    if keeping:
+        robust = Estimate.missing(
+            f"{keeping} of the {len(won)} successes keep their label: it is not after wrong answers"
+        )
     return AttackSummary(
         counts={"total": len(outcomes), **counts},
         accuracy=_rate([o.predicted_before == o.label for o in known], known),
-        robust_accuracy=_rate([o.withstood for o in outcomes], outcomes),
+        robust_accuracy=robust,
         attack_success_rate=success,
         queries={"raw": raw, "unique": unique, "cached": raw - unique},
         words_changed={

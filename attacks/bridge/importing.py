@@ -21,7 +21,6 @@ from attacks.errors import AttackError
 
 FLAIR = {"flair": (), "flair.data": ("Sentence", "Tokenizer"), "flair.models": ("SequenceTagger",)}
 """What TextAttack 0.3.11 imports of flair, by module."""
-LOGGER = "textattack.shared.utils.install"
 
 
 @lru_cache(maxsize=1)
@@ -49,18 +48,18 @@ def textattack() -> Any:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """No downloads by NLTK, which TextAttack starts unasked, and no more of its log than errors."""
+    """No downloads by NLTK, which TextAttack starts unasked, and no log lines but of errors."""
     import nltk
 
-    logger = logging.getLogger(LOGGER)
-    download, level = nltk.download, logger.level
+    download, disabled = nltk.download, logging.root.manager.disable
     nltk.download = lambda *args, **kwargs: False
-    logger.setLevel(logging.ERROR)
+    # Not by the level of its logger, which its import sets.
+    logging.disable(logging.WARNING)
     try:
         yield
     finally:
         nltk.download = download
-        logger.setLevel(level)
+        logging.disable(disabled)
 
 
 @contextmanager

@@ -6,8 +6,10 @@ Needs TextAttack, which the test environment has beside transformers 5.
 from __future__ import annotations
 
 import json
-import logging
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -234,10 +236,22 @@ def test_synonyms_with_the_stand_in_are_those_of_wordnet() -> None:
         assert theirs - bases <= {s for s in found if len(s) > 2} <= theirs, word
 
 
-def test_its_import_leaves_loggers_and_marks_alone() -> None:
-    textattack()
-    assert not logging.getLogger("httpx").disabled
-    assert not (Path.home() / ".cache/textattack/post_install_check_3").exists()
+def test_its_import_leaves_loggers_and_marks_alone_and_says_nothing(tmp_path: Path) -> None:
+    code = (
+        "import logging; mine = logging.getLogger('mine')\n"
+        "from attacks.bridge.importing import textattack; textattack()\n"
+        "assert not mine.disabled and logging.root.manager.disable == 0\n"
+    )
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("", "")
+    assert not (tmp_path / ".cache/textattack/post_install_check_3").exists()
 
 
 def test_a_wrapper_of_theirs_is_a_victim() -> None:

@@ -81,6 +81,14 @@ def test_a_right_example_that_the_goal_leaves_alone_withstands_and_is_not_attack
     assert "1 were already wrong, 1 were left alone by the goal" in none.reason
 
 
+def test_successes_that_keep_their_label_are_no_measure_of_robustness(outcome: Outcome) -> None:
+    kept = outcome("a", "succeeded", predicted_after=outcome("a").label)
+    found = summaries.summarize_attack([kept, outcome("b", "failed")])
+    assert found.robust_accuracy.value is None
+    assert "1 of the 1 successes keep their label" in str(found.robust_accuracy.reason)
+    assert found.attack_success_rate.value == 0.5
+
+
 @given(st.data())
 def test_the_counts_always_add_up(data: st.DataObject) -> None:
     statuses = data.draw(st.lists(st.sampled_from(STATUSES), max_size=30))
