@@ -18,7 +18,7 @@ from attacks.bridge.search import (
 )
 from attacks.errors import AttackError, unknown_name
 from attacks.goals import Reduced
-from attacks.protocols import SIMILARITY
+from attacks.protocols import FIRST_ORDER, SIMILARITY
 from attacks.recipe import Recipe
 
 PREFIX = "textattack:"
@@ -49,7 +49,7 @@ def recipe(
 
     The attack's own model is never asked: the victim of the campaign takes its place.
 
-    Raises AttackError where it needs gradients, or its goal is not one about labels.
+    Raises AttackError where it cannot be built, or its goal is not one about labels.
     """
     package = textattack()
     available = stand_ins.prepare() if prepared is None else prepared
@@ -61,12 +61,6 @@ def recipe(
             f"The attack '{name}' has the goal {type(goal).__name__}, which is about texts that a model "
             "writes. Victims here give labels."
         )
-    if not attack.is_black_box:
-        raise AttackError(
-            f"The attack '{name}' needs gradients, which TextAttack takes by itself. Run it with "
-            "`textattack` and `attacks.bridge.VictimWrapper`, or use one of the attacks here that "
-            "need gradients: a2t, hotflip, gradient-step."
-        )
     _, replaced = stand_ins.replaced(attack, encode)
     used = (*stand_ins.used_by(attack, available), *replaced)
     return Recipe(
@@ -76,7 +70,10 @@ def recipe(
         goal=_goal(goal),
         transformation=TextAttackTransformation(repr(attack.transformation)),
         search=TextAttackSearch(repr(attack), used, attack),
-        needs=(SIMILARITY,) if stand_ins.ENCODER in used else (),
+        needs=(
+            *(() if attack.is_black_box else (FIRST_ORDER,)),
+            *((SIMILARITY,) if stand_ins.ENCODER in used else ()),
+        ),
         deviations=tuple(f"In place of what TextAttack downloads: {item}." for item in used),
     )
 

@@ -6,6 +6,7 @@ import copy
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,8 @@ from attacks.bridge.wrappers import strings
 from attacks.engine.attempt import Attempt, NothingToAttack
 from attacks.errors import AttackError
 from attacks.goals import Untargeted
-from attacks.models import Floats, Inputs
-from attacks.protocols import SIMILARITY, VICTIM, AnyGoal, Ask, Scored, Search, Steps
+from attacks.models import Floats, Inputs, Slopes, Swaps
+from attacks.protocols import FIRST_ORDER, SIMILARITY, VICTIM, AnyGoal, Ask, Scored, Search, Steps
 from attacks.text import Text, rewritten
 
 
@@ -91,8 +92,10 @@ class TextAttackSearch:
         try:
             state = aside.resume()
             while isinstance(state, Question):
-                if state.model != VICTIM:
-                    answer: Any = yield Ask(state.model, state.inputs)
+                if state.model == FIRST_ORDER:
+                    answer: Any = yield from _weights(attempt, state.inputs[0])
+                elif state.model != VICTIM:
+                    answer = yield Ask(state.model, state.inputs)
                 elif fresh and state.inputs == (text.strings,):
                     answer, fresh = [start], False  # the engine has asked for it already
                 else:
@@ -113,10 +116,40 @@ class TextAttackSearch:
         return found
 
 
+def _weights(attempt: Attempt, item: Inputs) -> Steps[Floats]:
+    """How much each of TextAttack's words weighs in the gradient, shape (words,): one query."""
+    if item != attempt.original.strings:
+        yield from attempt.score([rewritten(attempt.example.text, item)], probing=True)
+    spans = []
+    for number, (value, words) in enumerate(zip(item, _words(item), strict=True)):
+        reached = 0
+        for word in words:
+            start = value.index(word, reached)
+            reached = start + len(word)
+            spans.append((number, start, reached))
+    swaps = Swaps(item, attempt.example.label, tuple(spans), ((),) * len(spans))
+    attempt.queries += 1
+    answers: list[Slopes] = yield Ask(FIRST_ORDER, (swaps,))
+    return answers[0].weights
+
+
+def _words(item: Inputs) -> list[list[str]]:
+    """TextAttack's words of each field."""
+    fields = OrderedDict((str(n), value) for n, value in enumerate(item))
+    found: list[list[str]] = textattack().shared.AttackedText(fields).words_per_input
+    return found
+
+
 class AskingWrapper:
-    """A `ModelWrapper` for code that runs aside: the scheduler answers."""
+    """A `ModelWrapper` for code that runs aside: the scheduler answers.
+
+    Of gradients TextAttack's searches want the L1 norm at each word alone. They are told that every word
+    is a token whose gradient has that one number.
+    """
 
     model = None
+    max_length = 512
+    """Words that `A2TYoo2021` ranks at the most, which it would read from a model."""
 
     def __call__(self, text_input_list: Sequence[str | Inputs], **kwargs: Any) -> Any:
         """Logarithms of the class probabilities, shape (texts, labels).
@@ -129,6 +162,17 @@ class AskingWrapper:
         answers = ask(Question(VICTIM, tuple(strings(item) for item in text_input_list)))
         rows = np.stack([scored.probabilities for scored in answers])
         return torch.from_numpy(np.log(np.maximum(rows, np.finfo(np.float32).tiny)))
+
+    def get_grad(self, text_input: str | Inputs) -> dict[str, Any]:
+        """A "gradient" of shape (words, 1); see the class."""
+        weights: Floats = ask(Question(FIRST_ORDER, (strings(text_input),)))
+        return {"gradient": weights[:, np.newaxis]}
+
+    def tokenize(
+        self, inputs: Sequence[str | Inputs], strip_prefix: bool = False
+    ) -> list[list[str]]:
+        """The words of each text."""
+        return [list(chain.from_iterable(_words(strings(item)))) for item in inputs]
 
 
 def encode(sentences: list[str]) -> Floats:

@@ -20,13 +20,21 @@ import pytest
 from attacks import recipes
 from attacks.bridge import VictimWrapper, WrappedModel, recipe
 from attacks.bridge.importing import textattack
+from attacks.constraints import NoRepeat
 from attacks.engine.scheduler import EngineConfig, Job, run
 from attacks.errors import AttackError
+from attacks.goals import Untargeted
 from attacks.models import Inputs
 from attacks.outcomes import Example, Finished, Outcome, Status
+from attacks.protocols import FIRST_ORDER
+from attacks.recipe import Recipe
 from attacks.resources import inflection
-from attacks.text import Text
+from attacks.searches import WordImportance
+from attacks.text import Candidate, Text
+from attacks.victims import equipped
 from attacks.victims.function import FunctionVictim
+from attacks.victims.huggingface import HuggingFaceVictim
+from harness.models import load_classifier
 
 FINE = ("fine", "lovely", "moving")
 
@@ -170,6 +178,54 @@ def test_an_attack_made_around_another_model_asks_the_victim_alone() -> None:
 
     made = textattack().attack_recipes.Pruthi2019.build(Other())
     assert {o.status for o in attack(made)} <= {Status.SUCCEEDED, Status.FAILED}
+
+
+def test_words_are_ranked_by_the_gradient_as_ours_are() -> None:
+    """TextAttack's own search, on the same model as ours: the same outcome for the same queries."""
+    package = textattack()
+
+    class Misspelt(package.transformations.WordSwap):  # type: ignore[misc, name-defined]
+        def _get_replacement_words(self, word: str) -> list[str]:
+            return [word[::-1]]
+
+    class Reversed:
+        def replacements(self, current: Candidate, index: int, rng: Any) -> list[str]:
+            return [current.word(index)[::-1]]
+
+    def build(wrapper: Any) -> Any:
+        return package.Attack(
+            package.goal_functions.UntargetedClassification(wrapper),
+            [package.constraints.pre_transformation.RepeatModification()],
+            Misspelt(),
+            package.search_methods.GreedyWordSwapWIR("gradient"),
+        )
+
+    theirs = recipe(build)
+    assert theirs.needs == (FIRST_ORDER,)
+    ours = Recipe(
+        "ours",
+        "word",
+        "a test",
+        Untargeted(),
+        Reversed(),
+        WordImportance("gradient"),
+        (NoRepeat(),),
+        needs=(FIRST_ORDER,),
+    )
+    loaded = load_classifier("bundle:minilm-l6", labels=("no", "yes"), seed=0)
+    model = HuggingFaceVictim(loaded.model, loaded.tokenizer, loaded.labels, fingerprint="m")
+    texts = ["a fine and lovely film", "it is moving , fine in parts", "none of it is any good"]
+    for label in (0, 1):
+        jobs = [Example(str(n), Text.of(text), label) for n, text in enumerate(texts)]
+        found = []
+        for made in (ours, theirs):
+            events = run([Job(job, made) for job in jobs], equipped(model, {}, [made]))
+            ends = {e.outcome.example_id: e.outcome for e in events if isinstance(e, Finished)}
+            assert not [end.error for end in ends.values() if end.error]
+            found.append([(ends[job.id].status, ends[job.id].unique_queries) for job in jobs])
+        assert found[0] == found[1]
+    with pytest.raises(AttackError, match="looks inside the model"):
+        equipped(victim(), {}, [theirs])
 
 
 def test_frozen_fields_stay() -> None:
