@@ -216,7 +216,7 @@ def splicer(tokenizer: Any, max_length: int) -> Splicer | None:
     None where the tokenizer is not one that `cutting` knows, or shortens texts at their beginning, or
     where it says something else to a fixed sample of texts.
     """
-    if not getattr(tokenizer, "is_fast", False) or tokenizer.truncation_side != "right":
+    if getattr(tokenizer, "truncation_side", None) != "right" or not tokenizer.is_fast:
         return None
     return _splicer(tokenizer, max_length, len(tokenizer))
 
