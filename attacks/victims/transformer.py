@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ import torch
 from attacks.engine.queue import padded_length
 from attacks.errors import AttackError
 from attacks.models import Inputs
-from attacks.victims.splicing import splicer
+from attacks.victims.splicing import Splicer, splicer
 
 ROWS = 4
 """Batches are filled up to a multiple of so many rows.
@@ -68,13 +69,17 @@ class TransformersModel:
 
     def encode(self, inputs: Sequence[Inputs]) -> list[Encoding]:
         """Token ids, cut to the maximal length. Lone surrogates are read as U+FFFD."""
-        made = splicer(self._tokenizer, self._max_length)
-        if made is None:
+        if self._splicer is None:
             return self.encodings(self.tokenize(inputs))
-        rows = made.rows([_columns(item) for item in inputs])
+        rows = self._splicer.rows([_columns(item) for item in inputs])
         asked = [item for item, row in zip(inputs, rows, strict=True) if row is None]
         whole = iter(self.encodings(self.tokenize(asked)) if asked else ())
         return [Encoding(*row) if row is not None else next(whole) for row in rows]
+
+    @cached_property
+    def _splicer(self) -> Splicer | None:
+        """Made once: in transformers 4 to look whether a token was added takes milliseconds."""
+        return splicer(self._tokenizer, self._max_length)
 
     def reach(self, strings: Inputs) -> tuple[int, ...]:
         """See `attacks.models.Truncating`; all there is where a slow tokenizer cannot say."""

@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import pytest
-import transformers
+from families import (
+    FAMILIES,
+    SPECIAL,
+    byte_level,
+    metaspace,
+    snippets,
+    tokenizer,
+    trained,
+    unigram,
+    wordpiece,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import (
-    AddedToken,
-    Regex,
-    Tokenizer,
-    models,
-    normalizers,
-    pre_tokenizers,
-    processors,
-    trainers,
-)
+from tokenizers import AddedToken, Regex, models, normalizers, pre_tokenizers, trainers
 
 from attacks.victims import cutting, splicing
 from attacks.victims.transformer import TransformersModel
-from harness.bundles import locate
-from harness.splits import load_split
-
-SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-
-
-@cache
-def snippets() -> tuple[str, ...]:
-    return tuple(row.text.strings[0] for row in load_split("bundle:rotten-tomatoes:test").rows)
 
 
 @cache
@@ -40,160 +32,10 @@ def words() -> tuple[str, ...]:
     return tuple(sorted({word for text in snippets() for word in text.split()}))
 
 
-# Small tokenizers, trained on the snippets
-
-
-def trained(
-    model: Any,
-    trainer: Any,
-    normalizer: Any,
-    splitter: Any,
-    *,
-    final: Any = None,
-    pairs_with_kinds: bool = False,
-    added: Sequence[AddedToken] = (),
-) -> Any:
-    """A transformers tokenizer; `final` takes the place of the pre-tokenizer after the training."""
-    made = Tokenizer(model)
-    if normalizer is not None:
-        made.normalizer = normalizer
-    made.pre_tokenizer = splitter
-    made.train_from_iterator(snippets(), trainer)
-    return wrapped(made, final, pairs_with_kinds, added)
-
-
-def wrapped(
-    made: Tokenizer, final: Any, pairs_with_kinds: bool, added: Sequence[AddedToken]
-) -> Any:
-    made.pre_tokenizer = final if final is not None else made.pre_tokenizer
-    made.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]",
-        pair="[CLS] $A [SEP] $B:1 [SEP]:1" if pairs_with_kinds else "[CLS] $A [SEP] [SEP] $B [SEP]",
-        special_tokens=[(name, made.token_to_id(name)) for name in ("[CLS]", "[SEP]")],
-    )
-    made.add_tokens(list(added))
-    names = ["input_ids", "attention_mask"] + ["token_type_ids"] * pairs_with_kinds
-    return transformers.PreTrainedTokenizerFast(
-        tokenizer_object=made,
-        pad_token="[PAD]",
-        unk_token="[UNK]",
-        cls_token="[CLS]",
-        sep_token="[SEP]",
-        mask_token=AddedToken("[MASK]", lstrip=True),
-        model_input_names=names,
-    )
-
-
-def wordpiece() -> Any:
-    return trained(
-        models.WordPiece(unk_token="[UNK]"),
-        trainers.WordPieceTrainer(vocab_size=3000, special_tokens=SPECIAL, show_progress=False),
-        normalizers.BertNormalizer(lowercase=False),
-        pre_tokenizers.BertPreTokenizer(),
-        pairs_with_kinds=True,
-        added=[AddedToken("filmgoer", normalized=True), AddedToken("#tag", single_word=True)],
-    )
-
-
-def byte_level(splitter: Any, normalizer: Any = None) -> Any:
-    trainer = trainers.BpeTrainer(
-        vocab_size=3000,
-        special_tokens=SPECIAL,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    spaces = [AddedToken("  ", normalized=True), AddedToken("\n\n", normalized=False)]
-    return trained(models.BPE(), trainer, normalizer, splitter, added=spaces)
-
-
-def by_pattern(digits: str) -> Any:
-    (pattern,) = [p for p in cutting.PATTERNS if f"|{digits}|" in p]
-    return pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(pattern), "isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
-
-
-def unigram(splitter: Any, *normalizer: Any) -> Any:
-    trainer = trainers.UnigramTrainer(
-        vocab_size=2000, special_tokens=SPECIAL, unk_token="[UNK]", show_progress=False
-    )
-    return trained(models.Unigram(), trainer, normalizers.Sequence(list(normalizer)), splitter)
-
-
-def metaspace(**options: Any) -> Any:
-    return pre_tokenizers.Metaspace(**options)
-
-
-@cache
-def merges() -> str:
-    """A SentencePiece BPE whose merges stay within words, as JSON."""
-    made = Tokenizer(models.BPE(unk_token="[UNK]", fuse_unk=True))
-    made.pre_tokenizer = metaspace()
-    made.train_from_iterator(
-        snippets(),
-        trainers.BpeTrainer(vocab_size=2000, special_tokens=SPECIAL, show_progress=False),
-    )
-    return str(made.to_str())
-
-
-def llama() -> Any:
-    made = Tokenizer.from_str(merges())
-    return wrapped(made, metaspace(prepend_scheme="first", split=False), False, ())
-
-
-def old_llama() -> Any:
-    made = Tokenizer.from_str(merges())
-    steps = [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
-    made.normalizer = normalizers.Sequence(steps)
-    made = Tokenizer.from_str(made.to_str().replace(SPLIT_ALWAYS, "null"))
-    assert made.pre_tokenizer is None
-    return wrapped(made, None, False, ())
-
-
-SPLIT_ALWAYS = '{"type":"Metaspace","replacement":"▁","prepend_scheme":"always","split":true}'
-
-FAMILIES: dict[str, Callable[[], Any]] = {
-    "WordPiece, real": lambda: transformers.AutoTokenizer.from_pretrained(
-        locate("bundle:minilm-l6", "model")
-    ),
-    "WordPiece, cased": wordpiece,
-    "byte-level (GPT-2)": lambda: byte_level(pre_tokenizers.ByteLevel(add_prefix_space=False)),
-    "byte-level, spaced": lambda: byte_level(pre_tokenizers.ByteLevel(), normalizers.NFC()),
-    "byte-level (Llama 3)": lambda: byte_level(by_pattern(r"\p{N}{1,3}")),
-    "byte-level (Qwen 2)": lambda: byte_level(by_pattern(r"\p{N}"), normalizers.NFC()),
-    "Unigram (T5)": lambda: unigram(
-        pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), metaspace()]),
-        normalizers.Nmt(),
-        normalizers.NFKC(),
-        normalizers.Replace(Regex(" {2,}"), "▁"),
-    ),
-    "Unigram (ALBERT)": lambda: unigram(
-        metaspace(prepend_scheme="first"),
-        normalizers.Replace("``", '"'),
-        normalizers.NFKD(),
-        normalizers.StripAccents(),
-        normalizers.Lowercase(),
-    ),
-    "Unigram (DeBERTa)": lambda: unigram(
-        pre_tokenizers.Sequence([pre_tokenizers.Punctuation(), metaspace()]),
-        normalizers.Replace(Regex(r"\s{2,}|[\n\r\t]"), " "),
-        normalizers.NFC(),
-        normalizers.Strip(left=False),
-    ),
-    "Unigram, stripped": lambda: unigram(
-        metaspace(), normalizers.Strip(), normalizers.Replace(Regex(" {2,}"), " ")
-    ),
-    "SentencePiece BPE": llama,
-    "SentencePiece BPE, old": old_llama,
-}
-
-
-@cache
-def tokenizer(family: str) -> Any:
-    return FAMILIES[family]()
+@pytest.fixture(autouse=True, scope="module")
+def _loaded() -> None:
+    """The snippets are read before a strategy needs them: reading draws random numbers."""
+    words()
 
 
 def model(tokens: Any, max_length: int = 64) -> TransformersModel:
@@ -317,7 +159,7 @@ def searches(draw: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(texts=searches(), max_length=st.sampled_from([16, 64, 400]), pairs=st.booleans())
 def test_spliced_and_whole_are_equal(
     family: str, texts: list[str], max_length: int, pairs: bool
@@ -339,14 +181,14 @@ def test_spliced_and_whole_are_equal(
 
 
 class Counting:
-    """A tokenizer that counts the characters that it is asked about."""
+    """A tokenizer that counts the characters of whole texts."""
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner
-        self.asked = 0
+        self.whole = 0
 
     def __call__(self, *columns: list[str], **options: Any) -> Any:
-        self.asked += sum(len(text) for column in columns for text in column)
+        self.whole += sum(len(text) for column in columns for text in column)
         return self.inner(*columns, **options)
 
     def __len__(self) -> int:
@@ -357,33 +199,68 @@ class Counting:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_only_what_is_new_is_tokenized(family: str) -> None:
+def test_only_what_is_new_is_tokenized(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts: list[str] = []
+    tokenized = splicing._tokenized
+    monkeypatch.setattr(
+        splicing, "_tokenized", lambda tokens, new: parts.extend(new) or tokenized(tokens, new)
+    )
     chooser = random.Random(0)
     counting = Counting(tokenizer(family))
     one = model(counting, 512)
     original = " ".join(snippets()[:20])
     one.encode([(original,)])
-    counting.asked = 0
+    parts.clear()
+    counting.whole = 0
     candidates = []
     for n in range(100):
-        parts = original.split(" ")
-        parts[chooser.randrange(len(parts))] = f"new{n}"
-        candidates.append((" ".join(parts),))
+        words = original.split(" ")
+        words[chooser.randrange(len(words))] = f"new{n}"
+        candidates.append((" ".join(words),))
     encoded = one.encode(candidates)
-    assert counting.asked < 100 * 20
+    assert counting.whole == 0
+    assert sum(map(len, parts)) < len(original) + 100 * 20, "the original's parts, and what is new"
+    parts.clear()
     one.encode(candidates)
-    assert counting.asked < 100 * 20
+    assert counting.whole == 0
+    assert not parts
     assert encoded == one.encodings(one.tokenize(candidates))
-    assert counting.asked > 100 * 1000
+    assert counting.whole == sum(len(text) for (text,) in candidates)
+
+
+def test_texts_that_resemble_none_are_left_to_the_tokenizer() -> None:
+    counting = Counting(tokenizer("WordPiece, real"))
+    one = model(counting)
+    found = splicing.splicer(counting, 64)
+    assert found is not None
+    found.forget()
+    texts = [(text,) for text in snippets()[:200]]
+    counting.whole = 0
+    one.encode(texts)
+    assert counting.whole > 0.9 * sum(len(text) for (text,) in texts)
+    assert len(found._inner) < 300
 
 
 def test_a_text_with_an_added_token_is_left_to_the_tokenizer() -> None:
     tokens = tokenizer("byte-level (GPT-2)")
     found = splicing.splicer(tokens, 64)
     assert found is not None
-    rows = found.rows([("a plain film",), ("a [MASK] film",), ("a plain  film",)])
+    texts = [("a plain film",), ("a [MASK] film",), ("a plain  film",)]
+    found.rows(texts)
+    rows = found.rows(texts)
     assert [row is None for row in rows] == [False, True, True]
-    assert found.rows([("a film " * 30, "b")]) == [None], "a pair that has to be cut"
+    for words, spliced in ((10, True), (30, False)):  # the second pair has to be cut
+        pair = ("a film " * words, "b")
+        assert [row is None for row in found.rows([pair, pair])] == [True, not spliced]
+
+
+def test_what_others_set_in_the_tokenizer_is_not_kept() -> None:
+    tokens = tokenizer("WordPiece, real")
+    one = model(tokens, 400)
+    texts = [("电影" * 50,), ("电影" * 50 + " a",)]
+    one.encode(texts[:1])
+    tokens("a film", truncation=True, padding="max_length", max_length=8)
+    assert one.encode(texts) == one.encodings(one.tokenize(texts))
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -448,12 +325,6 @@ def greedy_token(**options: Any) -> Callable[[], Any]:
     return make
 
 
-def cut_at_the_left() -> Any:
-    made = wordpiece()
-    made.truncation_side = "left"
-    return made
-
-
 @pytest.mark.parametrize(
     "make",
     [
@@ -465,12 +336,19 @@ def cut_at_the_left() -> Any:
         random_merges,
         greedy_token(content="film", rstrip=True),
         greedy_token(content="a film", normalized=False),
-        cut_at_the_left,
         lambda: object(),
     ],
 )
 def test_other_tokenizers_are_left_alone(make: Callable[[], Any]) -> None:
-    assert splicing.splicer(make(), 64) is None
+    made = make()
+    assert cutting.cutting(made) is None, "before any sample"
+    assert splicing.splicer(made, 64) is None
+
+
+def test_texts_that_are_shortened_at_their_beginning_are_left_alone() -> None:
+    made = wordpiece()
+    made.truncation_side = "left"
+    assert splicing.splicer(made, 64) is None
 
 
 def test_a_tokenizer_to_which_a_token_is_added_is_looked_at_again() -> None:
