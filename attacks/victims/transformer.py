@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ import torch
 from attacks.engine.queue import padded_length
 from attacks.errors import AttackError
 from attacks.models import Inputs
+from attacks.victims.splicing import Splicer, splicer
 
 ROWS = 4
 """Batches are filled up to a multiple of so many rows.
@@ -67,7 +69,17 @@ class TransformersModel:
 
     def encode(self, inputs: Sequence[Inputs]) -> list[Encoding]:
         """Token ids, cut to the maximal length. Lone surrogates are read as U+FFFD."""
-        return self.encodings(self.tokenize(inputs))
+        if self._splicer is None:
+            return self.encodings(self.tokenize(inputs))
+        rows = self._splicer.rows([_columns(item) for item in inputs])
+        asked = [item for item, row in zip(inputs, rows, strict=True) if row is None]
+        whole = iter(self.encodings(self.tokenize(asked)) if asked else ())
+        return [Encoding(*row) if row is not None else next(whole) for row in rows]
+
+    @cached_property
+    def _splicer(self) -> Splicer | None:
+        """Made once: in transformers 4 to look whether a token was added takes milliseconds."""
+        return splicer(self._tokenizer, self._max_length)
 
     def reach(self, strings: Inputs) -> tuple[int, ...]:
         """See `attacks.models.Truncating`; all there is where a slow tokenizer cannot say."""
@@ -99,10 +111,7 @@ class TransformersModel:
 
     def tokenize(self, inputs: Sequence[Inputs], **options: bool) -> Any:
         """The tokenizer's own answer."""
-        clean = [tuple(readable(value) for value in item) for item in inputs]
-        columns: list[list[str]] = [list(column) for column in zip(*clean, strict=True)]
-        if len(columns) > 2:  # tokenizers take one text or a pair
-            columns = [columns[0], [JOINT.join(item[1:]) for item in clean]]
+        columns = [list(column) for column in zip(*map(_columns, inputs), strict=True)]
         return self._tokenizer(*columns, truncation=True, max_length=self._max_length, **options)
 
     @staticmethod
@@ -149,6 +158,12 @@ class TransformersModel:
         finally:
             if training:
                 self._model.train()
+
+
+def _columns(strings: Inputs) -> Inputs:
+    """The one text or the pair that a tokenizer takes."""
+    clean = tuple(map(readable, strings))
+    return clean if len(clean) <= 2 else (clean[0], JOINT.join(clean[1:]))
 
 
 def readable(value: str) -> str:
