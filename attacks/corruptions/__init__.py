@@ -30,6 +30,8 @@ from attacks.transformations.noise import (
 
 __all__ = [
     "CATALOGUE",
+    "CONTRACTIONS",
+    "ENTITIES",
     "SENTENCES",
     "SEVERITIES",
     "SHARES",
@@ -38,6 +40,10 @@ __all__ = [
     "generator",
 ]
 
+CONTRACTIONS = Contractions(
+    "contractions", "Two words are contracted, or a contraction is written out."
+)
+ENTITIES = Names("entities", "Another first name, surname, city or country, wherever it stands.")
 _ALL: tuple[Corruption, ...] = (
     Words("keyboard", "A letter is hit on a key beside its own.", NeighbouringKey()),
     Words("ocr", "One or two characters are read as others of their shape.", Misread()),
@@ -49,13 +55,13 @@ _ALL: tuple[Corruption, ...] = (
         "Marks are lost, doubled or confused, apostrophes lost; then stray commas come in.",
     ),
     Whitespace("whitespace", "Spaces are lost or doubled, or split a word."),
-    Contractions("contractions", "Two words are contracted, or a contraction is written out."),
+    CONTRACTIONS,
     Words(
         "numbers",
         "Another number of as many digits; years stay years, ratings stay.",
         OtherNumber(),
     ),
-    Names("entities", "Another first name, surname, city or country, wherever it stands."),
+    ENTITIES,
     WordOrder("word-order", "Neighbouring words change places."),
     Truncation("truncation", "The end is cut off."),
     Appended("appended", "Sentences that are beside the point are appended to the last field."),

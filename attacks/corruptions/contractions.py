@@ -65,21 +65,23 @@ class Contractions:
 
     def corrupt(self, text: Text, severity: int, rng: np.random.Generator) -> Candidate:
         """See `attacks.protocols.Corruption.corrupt`."""
-        places = [place for i in text.editable for place in _places(text, i)]
+        places = [place for i in text.editable for place in self.rewrites(text, i, rng)]
         return edited(text, severity, shuffled(places, rng))
 
-
-def _places(text: Text, index: int) -> Iterator[tuple[Edit, ...]]:
-    word = text.words[index].string
-    long = _written_out(text, index)
-    if long is not None:
-        yield (Edit(index, long),)
-    if word.lower() == "cannot":
-        yield (Edit(index, match_case(f"can{_apostrophe(text)}t", word)),)
-    if joined(text, index):
-        short = _contracted(text, index)
-        if short is not None:
-            yield Edit(index, short), Edit(index + 1, "")
+    def rewrites(
+        self, text: Text, index: int, rng: np.random.Generator
+    ) -> Iterator[tuple[Edit, ...]]:
+        """See `attacks.corruptions.rewrites.Grouped`; nothing is drawn."""
+        word = text.words[index].string
+        long = _written_out(text, index)
+        if long is not None:
+            yield (Edit(index, long),)
+        if word.lower() == "cannot":
+            yield (Edit(index, match_case(f"can{_apostrophe(text)}t", word)),)
+        if joined(text, index):
+            short = _contracted(text, index)
+            if short is not None:
+                yield Edit(index, short), Edit(index + 1, "")
 
 
 def _written_out(text: Text, index: int) -> str | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -77,21 +78,38 @@ class Names:
         return edited(text, severity, self._places(text, rng))
 
     def _places(self, text: Text, rng: np.random.Generator) -> Iterator[tuple[Edit, ...]]:
-        mentions: dict[Name, list[int]] = {}
-        for start, name in _found(text):
-            mentions.setdefault(name, []).append(start)
-        for name in shuffled(list(mentions), rng):
-            shown = " ".join(name)
-            vowel = name[0][0] in _VOWELS
-            others = [
-                other
-                for other in names(kind_of(name) or "")
-                if other != shown and (other[0] in _VOWELS) == vowel
-            ]
-            if others:
-                other = others[int(rng.integers(len(others)))]
-                starts = mentions[name]
-                yield tuple(edit for at in starts for edit in _renamed(text, at, name, other))
+        for first in shuffled(list(_mentions(text)), rng):
+            yield from self.rewrites(text, first, rng)
+
+    def rewrites(
+        self, text: Text, index: int, rng: np.random.Generator
+    ) -> Iterator[tuple[Edit, ...]]:
+        """See `attacks.corruptions.rewrites.Grouped`; a name has one, where it stands first."""
+        if index not in _mentions(text):
+            return
+        name, starts = _mentions(text)[index]
+        shown = " ".join(name)
+        vowel = name[0][0] in _VOWELS
+        others = [
+            other
+            for other in names(kind_of(name) or "")
+            if other != shown and (other[0] in _VOWELS) == vowel
+        ]
+        if others:
+            other = others[int(rng.integers(len(others)))]
+            yield tuple(edit for at in starts for edit in _renamed(text, at, name, other))
+
+
+@lru_cache(maxsize=256)
+def _mentions(text: Text) -> Mapping[int, tuple[Name, tuple[int, ...]]]:
+    """By the word where a name stands first: the name, and every word where it begins.
+
+    Searches ask it for every word of a text, hence the cache.
+    """
+    starts: dict[Name, list[int]] = {}
+    for start, name in _found(text):
+        starts.setdefault(name, []).append(start)
+    return {found[0]: (name, tuple(found)) for name, found in starts.items()}
 
 
 def _found(text: Text) -> Iterator[tuple[int, Name]]:

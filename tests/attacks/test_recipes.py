@@ -156,8 +156,9 @@ def test_a_recipe_attacks(name: str) -> None:
     outcomes = attack(recipe)
     assert len(outcomes) == len(REVIEWS)
     assert {o.status for o in outcomes} <= {Status.SUCCEEDED, Status.FAILED}
-    # What is only appended takes none of the words away that the lexicon knows.
-    assert any(o.status is Status.SUCCEEDED for o in outcomes) == (name != "stress-test")
+    # They take none of the words away that the lexicon knows.
+    harmless = name in {"checklist", "stress-test"}
+    assert any(o.status is Status.SUCCEEDED for o in outcomes) != harmless
     if any(isinstance(protection, Stopwords) for protection in recipe.protections):
         changed = {change.before.lower() for o in outcomes for change in o.changes}
         assert not changed & {"this", "was", "a", "the", "is"}
