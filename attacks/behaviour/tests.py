@@ -124,7 +124,7 @@ class Invariance:
 
     Attributes:
         tolerance: how far, at the most, the probability of that label may move either way (None: as far
-            as the label allows). 0.1 in the authors' code.
+            as the label allows).
     """
 
     kind: ClassVar[str] = "invariance"
@@ -167,7 +167,7 @@ class Directional:
     Attributes:
         label: number of the label.
         must_not: which way its probability must not go, from the first text to each of the others.
-        tolerance: how far it may go there all the same. 0.1 in the authors' code.
+        tolerance: how far it may go there all the same.
     """
 
     kind: ClassVar[str] = "directional"
