@@ -21,6 +21,9 @@ from attacks.protocols import (
     Transformation,
 )
 
+TEXTATTACK = "textattack:"
+"""What the names of TextAttack's attacks begin with: `textattack:pwws`, `textattack:FILE.py:NAME`."""
+
 
 @dataclass(frozen=True)
 class Recipe:

@@ -19,10 +19,7 @@ from attacks.bridge.search import (
 from attacks.errors import AttackError, unknown_name
 from attacks.goals import Reduced
 from attacks.protocols import FIRST_ORDER, SIMILARITY
-from attacks.recipe import Recipe
-
-PREFIX = "textattack:"
-"""What a recipe's name begins with: `textattack:pwws`, `textattack:my_attack.py:attack`."""
+from attacks.recipe import TEXTATTACK, Recipe
 
 
 def load(name: str) -> Recipe:
@@ -34,17 +31,15 @@ def load(name: str) -> Recipe:
     Raises AttackError where there is no such attack, it cannot be built, or it cannot run here.
     """
     package = textattack()
-    prepared = stand_ins.prepare()
-    short = name.removeprefix(PREFIX)
+    stand_ins.prepare()
+    short = name.removeprefix(TEXTATTACK)
     path, colon, variable = short.rpartition(":")
     with quiet():
         attack = _from_file(path, variable) if colon else _by_name(package, short)
-    return recipe(attack, f"{PREFIX}{short}", prepared=prepared)
+    return recipe(attack, f"{TEXTATTACK}{short}")
 
 
-def recipe(
-    attack: Any, name: str = "textattack", *, prepared: tuple[str, ...] | None = None
-) -> Recipe:
+def recipe(attack: Any, name: str = "textattack") -> Recipe:
     """A recipe of an `Attack`, or of a function that makes one of a `ModelWrapper`.
 
     The attack's own model is never asked: the victim of the campaign takes its place.
@@ -52,7 +47,7 @@ def recipe(
     Raises AttackError where it cannot be built, or its goal is not one about labels.
     """
     package = textattack()
-    available = stand_ins.prepare() if prepared is None else prepared
+    prepared = stand_ins.prepare()
     if not isinstance(attack, package.Attack):
         attack = _built(attack, name)
     goal = attack.goal_function
@@ -62,7 +57,7 @@ def recipe(
             "writes. Victims here give labels."
         )
     _, replaced = stand_ins.replaced(attack, encode)
-    used = (*stand_ins.used_by(attack, available), *replaced)
+    used = (*stand_ins.used_by(attack, prepared), *replaced)
     return Recipe(
         name=name,
         family="mixed",
@@ -78,21 +73,13 @@ def recipe(
     )
 
 
-def names() -> tuple[str, ...]:
-    """TextAttack's own names of its attacks."""
-    textattack()
-    from textattack.attack_args import ATTACK_RECIPE_NAMES
-
-    return tuple(sorted(ATTACK_RECIPE_NAMES))
-
-
 def _by_name(package: Any, name: str) -> Any:
     from textattack.attack_args import ATTACK_RECIPE_NAMES
 
     if name not in ATTACK_RECIPE_NAMES:
         raise unknown_name("TextAttack attack", name, ATTACK_RECIPE_NAMES)
     kind = getattr(package.attack_recipes, ATTACK_RECIPE_NAMES[name].rpartition(".")[2])
-    return _built(kind.build, f"{PREFIX}{name}")
+    return _built(kind.build, f"{TEXTATTACK}{name}")
 
 
 def _from_file(path: str, variable: str) -> Any:
@@ -131,7 +118,7 @@ def _built(build: Callable[[Any], Any], name: str) -> Any:
         raise AttackError(
             f"TextAttack cannot build the attack '{name}' ({reason}). Where it is a download that "
             "fails, use the attack of the same name without "
-            f"'{PREFIX}', or make it in a file with resources of your own."
+            f"'{TEXTATTACK}', or make it in a file with resources of your own."
         ) from error
     if not isinstance(attack, textattack().Attack):
         raise AttackError(f"'{name}' made {type(attack).__name__}, not a textattack.Attack.")

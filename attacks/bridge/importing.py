@@ -7,6 +7,7 @@ flair for three names that hardly any attack uses.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import types
 from collections.abc import Iterator
@@ -77,8 +78,6 @@ def _loggers_kept() -> Iterator[None]:
 @contextmanager
 def _marks_kept() -> Iterator[None]:
     """Its import notes that NLTK's data were downloaded; they were not, so the note must not stay."""
-    import os
-
     folder = os.environ.get("TA_CACHE_DIR") or Path.home() / ".cache" / "textattack"
     mark = Path(folder) / "post_install_check_3"
     there = mark.exists()

@@ -55,13 +55,18 @@ class VictimWrapper:
 
         Raises AttackError where the victim is no transformers model.
         """
-        return gradient(self.victim, text_input)
+        ids, rows = _first_order(self.victim).token_gradients(strings(text_input))
+        return {"ids": np.array([ids]), "gradient": rows}
 
     def tokenize(
         self, inputs: Sequence[str | Inputs], strip_prefix: bool = False
     ) -> list[list[str]]:
         """The tokens of each text as strings."""
-        return [tokens(self.victim, item, strip_prefix) for item in inputs]
+        model = _first_order(self.victim)
+        found = [model.tokens(strings(item)) for item in inputs]
+        for mark in PIECE_MARKS if strip_prefix else ():
+            found = [[token.replace(mark, "") for token in row] for row in found]
+        return found
 
 
 class WrappedModel:
@@ -104,22 +109,6 @@ class WrappedModel:
 def strings(item: str | Inputs) -> Inputs:
     """The field values of what TextAttack calls a `tokenizer_input`."""
     return (item,) if isinstance(item, str) else tuple(item)
-
-
-def gradient(victim: Victim, item: str | Inputs) -> dict[str, Any]:
-    """See `VictimWrapper.get_grad`."""
-    ids, rows = _first_order(victim).token_gradients(strings(item))
-    return {"ids": np.array([ids]), "gradient": rows}
-
-
-def tokens(victim: Victim, item: str | Inputs, strip_prefix: bool = False) -> list[str]:
-    """The tokens of one text as strings, special ones included."""
-    found = _first_order(victim).tokens(strings(item))
-    if not strip_prefix:
-        return found
-    for mark in PIECE_MARKS:
-        found = [token.replace(mark, "") for token in found]
-    return found
 
 
 def _first_order(victim: Victim) -> HuggingFaceFirstOrder:

@@ -13,7 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, get_origin, get_type_hints
 
 from attacks.errors import AttackError, unknown_name
-from attacks.recipe import Recipe
+from attacks.recipe import TEXTATTACK, Recipe
 from attacks.recipes import (
     a2t,
     a2t_mlm,
@@ -47,8 +47,6 @@ from attacks.recipes import (
 Builder = Callable[..., Recipe]
 
 GROUP = "withstand.attacks"
-FOREIGN = "textattack:"
-"""What names of TextAttack's attacks begin with."""
 BUILTIN: dict[str, Builder] = {
     "a2t": a2t.build,
     "a2t-mlm": a2t_mlm.build,
@@ -91,7 +89,7 @@ def load(name: str, **overrides: Any) -> Recipe:
     Raises AttackError where there is no such recipe or parameter, or a value has the wrong type.
     """
     builder = _builder(name)
-    if name.startswith(FOREIGN) and overrides:
+    if name.startswith(TEXTATTACK) and overrides:
         raise AttackError(
             f"The attack '{name}' takes no parameters here. Set them in a file that makes the attack, "
             "and name it as textattack:FILE.py:NAME."
@@ -115,7 +113,7 @@ def settings(name: str) -> dict[str, Any]:
 def _builder(name: str) -> Builder:
     if name in BUILTIN:
         return BUILTIN[name]
-    if name.startswith(FOREIGN):
+    if name.startswith(TEXTATTACK):
         from attacks import bridge  # it needs torch, and names are looked up without
 
         def build() -> Recipe:

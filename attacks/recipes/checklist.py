@@ -9,7 +9,7 @@ from attacks.errors import AttackError
 from attacks.goals import Untargeted
 from attacks.recipe import Recipe
 from attacks.searches import Beam
-from attacks.transformations import Composite, OtherNumber, Repeated
+from attacks.transformations import Composite, OtherNumber
 
 DEVIATIONS = (
     "It follows TextAttack's recipe. The paper has no attack: it applies such changes once to many "
@@ -48,7 +48,7 @@ def build(draws: int = 3) -> Recipe:
         transformation=Composite(
             (
                 Rewrites(CONTRACTIONS),
-                Repeated(Composite((Rewrites(ENTITIES), OtherNumber())), draws),
+                *(Rewrites(ENTITIES), OtherNumber()) * draws,
             )
         ),
         search=Beam(width=1),

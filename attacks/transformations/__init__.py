@@ -9,7 +9,7 @@ from attacks.transformations.characters import (
     SubstituteLetter,
     SwapAdjacent,
 )
-from attacks.transformations.composite import Composite, Repeated, Sometimes
+from attacks.transformations.composite import Composite, Sometimes
 from attacks.transformations.deletion import DeleteWord
 from attacks.transformations.imperceptible import (
     DeletedCharacter,
@@ -48,7 +48,6 @@ __all__ = [
     "OtherCase",
     "OtherNumber",
     "ReorderedCharacters",
-    "Repeated",
     "Sometimes",
     "SubstituteLetter",
     "SwapAdjacent",

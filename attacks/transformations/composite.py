@@ -44,20 +44,3 @@ class Sometimes:
             return ()
         found: Sequence[Proposal] = yield from proposals(self.part, current, index, rng)
         return found
-
-
-@dataclass(frozen=True)
-class Repeated:
-    """What `part` proposes when it is asked several `times`, each once: more of a part that draws."""
-
-    part: Part
-    times: int
-
-    def propose(
-        self, current: Candidate, index: int, rng: np.random.Generator
-    ) -> Steps[Sequence[Proposal]]:
-        """See `attacks.protocols.ModelTransformation.propose`."""
-        found: dict[Proposal, None] = {}
-        for _ in range(self.times):
-            found |= dict.fromkeys((yield from proposals(self.part, current, index, rng)))
-        return tuple(found)

@@ -334,3 +334,27 @@ def test_a_victim_works_in_their_attack() -> None:
     result = package.attack_recipes.DeepWordBugGao2018.build(wrapper).attack("a fine film .", 0)
     assert type(result).__name__ == "FailedAttackResult"  # nothing makes it praise
     assert wrapper(["a fine film", ("a", "film")]).shape == (2, 2)
+
+
+def test_gradients_and_tokens_are_those_of_their_own_wrapper() -> None:
+    """Theirs takes them in training mode and pads to the end; without dropout that is the same."""
+    import torch
+
+    loaded = load_classifier("bundle:minilm-l6", labels=("no", "yes"), seed=0)
+    for module in loaded.model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    theirs = textattack().models.wrappers.HuggingFaceModelWrapper(loaded.model, loaded.tokenizer)
+    mine = VictimWrapper(
+        HuggingFaceVictim(loaded.model, loaded.tokenizer, loaded.labels, fingerprint="m")
+    )
+    text = "a fine and watchable film"
+    ours, other = mine.get_grad(text), theirs.get_grad(text)
+    count = ours["ids"].shape[1]
+    assert ours["ids"][0].tolist() == other["ids"][0][:count].tolist()
+    assert ours["gradient"] == pytest.approx(other["gradient"][:count], abs=1e-5)
+    assert np.abs(ours["gradient"]).max() > 1e-3
+    (tokens,) = mine.tokenize([text], strip_prefix=True)
+    assert tokens == ["[CLS]", "a", "fine", "and", "watch", "able", "film", "[SEP]"]
+    with pytest.raises(AttackError, match="needs gradients"):
+        VictimWrapper(victim()).get_grad(text)

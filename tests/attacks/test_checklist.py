@@ -18,7 +18,7 @@ from attacks.protocols import proposals
 from attacks.recipe import edits
 from attacks.resources.names import kind_of
 from attacks.text import Candidate, Text
-from attacks.transformations import Composite, NeighbouringKey, OtherNumber, Repeated
+from attacks.transformations import Composite, NeighbouringKey, OtherNumber
 from attacks.victims.function import FunctionVictim
 
 REVIEW = "In Paris it is said that Anna saw 12 films. I don't think that Anna's films are dull"
@@ -132,7 +132,7 @@ def test_a_group_is_left_alone_once_any_of_it_is_changed() -> None:
 
 def test_a_name_is_proposed_where_it_stands_first_and_as_often_as_drawn() -> None:
     text = Text.of("Then Buenos Aires, old Buenos Aires").candidate
-    part = Repeated(Rewrites(ENTITIES), 5)
+    part = Composite((Rewrites(ENTITIES),) * 5)
     assert [len(proposed(part, text, index)) > 0 for index in range(6)] == [
         *(False, True, False),
         *(False, False, False),
@@ -149,11 +149,11 @@ def test_repeats_are_those_of_one_draw_and_more() -> None:
     text = Text.of("12 films").candidate
     for seed in range(10):
         (one,) = proposed(OtherNumber(), text, 0, seed)
-        many = proposed(Repeated(OtherNumber(), 20), text, 0, seed)
+        many = proposed(Composite((OtherNumber(),) * 20), text, 0, seed)
         assert many[0] == one
         assert 10 < len(many) == len(set(many)) <= 20
     every = Composite((NeighbouringKey(every=True),))
-    assert proposed(Repeated(every, 3), text, 1) == proposed(every, text, 1)
+    assert proposed(Composite((every,) * 3), text, 1) == proposed(every, text, 1)
 
 
 def test_more_draws_ask_more() -> None:
