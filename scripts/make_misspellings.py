@@ -53,7 +53,7 @@ SOUNDS = (
 @cache
 def forms() -> frozenset[str]:
     """Every word of our tables with all its inflected forms."""
-    tables = wordnet._tables()
+    tables = wordnet.tables()
     words = set(neighbours.vocabulary()).union(*(stopwords(name) for name in LISTS))
     for table in (tables.synonyms, tables.antonyms):
         for (lemma, pos), values in table.items():

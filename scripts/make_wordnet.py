@@ -8,6 +8,8 @@ page in the same package. The result is a text file of lines of four columns:
     s  lemma  pos  synonyms: senses in WordNet's order, apart by "|"; words of a sense apart by a space
     a  lemma  pos  antonyms
     i  form   pos  base forms of an irregular form
+    o  words  pos  words of the opposite meaning; on either side, after "|", those of similar meaning
+    e  kind   pos  members of a closed set, apart by "|"; names of a member apart by a space
 
 Left out: phrases, names of one or two letters ("t" for thymine), words with digits or full stops. What
 is left out here can be proposed by no attack.
@@ -18,7 +20,7 @@ from __future__ import annotations
 import gzip
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +29,12 @@ PARTS = {"noun": "n", "verb": "v", "adj": "a", "adv": "r"}
 # Two letters or fewer are symbols and abbreviations ("In", "ma"), which no reader takes for a synonym.
 WORD = re.compile(r"[A-Za-z]+(?:['-][A-Za-z]+)*")
 SHORTEST = 3
+CLOSED = {
+    "country": ({"country", "state", "land"}, {"country", "state", "nation"}),
+    "color": ({"chromatic_color"}, {"achromatic_color"}),
+}
+"""Kinds of which a thing is one at the most, by words of the meanings that stand above their members:
+countries are instances of theirs, colours lie directly below."""
 
 
 def usable(word: str, shortest: int = SHORTEST) -> bool:
@@ -46,12 +54,14 @@ class Synset:
     """Words of one meaning.
 
     `antonyms`: (own word number, target offset, target word number). `similar`: offsets of an
-    adjective's satellites.
+    adjective's satellites; `below` and `instances`: of a noun's kinds, and of the individuals of it.
     """
 
     words: list[str]
     antonyms: list[tuple[int, str, int]]
     similar: list[str]
+    below: list[str]
+    instances: list[str]
 
 
 def read_synsets(path: Path) -> dict[str, Synset]:
@@ -62,15 +72,56 @@ def read_synsets(path: Path) -> dict[str, Synset]:
         # The syntactic marker of an adjective is written on the word: "galore(ip)".
         words = [re.sub(r"\(\w+\)$", "", word) for word in fields[4 : 4 + 2 * count : 2]]
         at = 4 + 2 * count
-        antonyms, similar = [], []
+        antonyms = []
+        others: dict[str, list[str]] = {"&": [], "~": [], "~i": []}
         for pointer in range(int(fields[at])):
             symbol, offset, _, places = fields[at + 1 + 4 * pointer : at + 5 + 4 * pointer]
             if symbol == "!":
                 antonyms.append((int(places[:2], 16) - 1, offset, int(places[2:], 16) - 1))
-            elif symbol == "&":
-                similar.append(offset)
-        synsets[fields[0]] = Synset(words, antonyms, similar)
+            elif symbol in others:
+                others[symbol].append(offset)
+        synsets[fields[0]] = Synset(words, antonyms, *others.values())
     return synsets
+
+
+def joined(words: Iterable[str]) -> str:
+    """Usable words, each once, in small letters: what may stand in a text and so be replaced."""
+    return " ".join(dict.fromkeys(word.lower() for word in words if usable(word, 2)))
+
+
+def opposites(synsets: dict[str, Synset], pos: str) -> Iterator[str]:
+    """Lines of meanings that are opposed: one word of either is an antonym of one of the other."""
+
+    def side(offset: str) -> str:
+        near = [word for other in synsets[offset].similar for word in synsets[other].words]
+        return f"{joined(synsets[offset].words)}|{joined(near)}".rstrip("|")
+
+    pairs = {
+        (min(offset, other), max(offset, other))
+        for offset, synset in synsets.items()
+        for _, other, _ in synset.antonyms
+    }
+    for left, right in sorted(pairs):
+        if side(left) and side(right):
+            yield f"o\t{side(left)}\t{pos}\t{side(right)}"
+
+
+def closed_sets(nouns: dict[str, Synset]) -> Iterator[str]:
+    """Lines of the kinds in `CLOSED`."""
+
+    def everything_below(offset: str) -> Iterator[str]:
+        yield offset
+        for other in nouns[offset].below:
+            yield from everything_below(other)
+
+    for kind, words in CLOSED.items():
+        above = [o for o, synset in nouns.items() if any(w <= set(synset.words) for w in words)]
+        found = {other for offset in above for other in nouns[offset].below}
+        if kind == "country":
+            below = {other for offset in above for other in everything_below(offset)}
+            found = {other for offset in below for other in nouns[offset].instances}
+        members = filter(None, (joined(nouns[other].words) for other in sorted(found)))
+        yield f"e\t{kind}\tn\t{'|'.join(members)}"
 
 
 def part_lines(folder: Path, part: str, pos: str) -> Iterator[str]:
@@ -81,7 +132,11 @@ def part_lines(folder: Path, part: str, pos: str) -> Iterator[str]:
             pair = synset.words[own], synsets[offset].words[place]
             if usable(pair[0]) and usable(pair[1]):
                 antonyms.setdefault(pair[0].lower(), {}).setdefault(pair[1])
-    known: set[str] = set(antonyms)
+    opposed = list(opposites(synsets, pos))
+    yield from opposed
+    if pos == "n":
+        yield from closed_sets(synsets)
+    known = set(antonyms) | {word for line in opposed for word in re.findall(r"[^\s|]+", line)[1:]}
     for fields in records(folder / f"index.{part}"):
         lemma, count = fields[0], int(fields[2])
         # As keys the verbs "be", "do" and "go" are wanted; the nouns of two letters are symbols.
@@ -111,7 +166,7 @@ def main(folder: Path) -> None:
     data = ("\n".join(lines) + "\n").encode("ascii")
     # No time stamp: the same input gives the same bytes.
     TARGET.write_bytes(gzip.compress(data, compresslevel=9, mtime=0))
-    kinds = {kind: sum(line.startswith(kind) for line in lines) for kind in "sai"}
+    kinds = {kind: sum(line.startswith(kind) for line in lines) for kind in "saioe"}
     print(f"{TARGET.name}: {TARGET.stat().st_size:,} bytes, lines {kinds}")
 
 

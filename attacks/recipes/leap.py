@@ -5,6 +5,7 @@ from __future__ import annotations
 from attacks.constraints import MaxWordsChanged, Stopwords
 from attacks.goals import Untargeted
 from attacks.recipe import Recipe
+from attacks.recipes.pwws import ANTONYMS
 from attacks.searches import LevySwarm
 from attacks.transformations import WordNetSynonyms
 
@@ -15,6 +16,7 @@ DEVIATIONS = (
     "them the other way.",
     "A first particle is a drawn word in its best rewrite; TextAttack draws the word by how much that "
     "rewrite helps.",
+    ANTONYMS,
 )
 
 

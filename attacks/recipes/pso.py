@@ -5,6 +5,7 @@ from __future__ import annotations
 from attacks.constraints import NoRepeat, Stopwords
 from attacks.goals import Untargeted
 from attacks.recipe import Recipe
+from attacks.recipes.pwws import ANTONYMS
 from attacks.searches import ParticleSwarm
 from attacks.transformations import WordNetSynonyms
 
@@ -15,6 +16,7 @@ DEVIATIONS = (
     "Moves and mutations follow the authors' code; TextAttack 0.3.11 moves particles the other way and "
     "tries the rewrites of all words for every mutation.",
     "Stop words are left alone, as in TextAttack.",
+    ANTONYMS,
 )
 
 

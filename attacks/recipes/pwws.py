@@ -8,6 +8,12 @@ from attacks.recipe import Recipe
 from attacks.searches import WeightedSaliency
 from attacks.transformations import WordNetSynonyms
 
+ANTONYMS = (
+    "A synonym by one meaning that is an antonym by another (force for pull) is left out: one in 680 of "
+    "the words that WordNet has for words with an antonym."
+)
+"""What all recipes with WordNet's synonyms have to say."""
+
 DEVIATIONS = (
     "Named entities are not swapped: the paper's lists of entities are taken from the whole data set "
     "with its gold labels, which an attack on one example does not have (TextAttack leaves them out "
@@ -15,6 +21,7 @@ DEVIATIONS = (
     "Parts of speech come from a lexicon tagger instead of spaCy's model, and synonyms are inflected "
     "to the form of the word that they replace; the authors' code drops those whose tag differs.",
     "Phrases and synonyms of one or two letters are left out.",
+    ANTONYMS,
     "Stop words are left alone, as in TextAttack; the authors' code edits every word of a supported "
     "part of speech but 'be'.",
 )

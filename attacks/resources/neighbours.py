@@ -14,6 +14,8 @@ from importlib.resources import files
 import numpy as np
 import numpy.typing as npt
 
+from attacks.resources.antonyms import opposed
+
 FILE = "neighbours.safetensors.gz"
 MOST = 50
 """Neighbours kept of a word: TextFooler's N (Jin et al. 2020, section "Synonym extraction")."""
@@ -41,7 +43,12 @@ def vocabulary() -> tuple[str, ...]:
 
 @lru_cache(maxsize=2**12)
 def nearest(word: str) -> tuple[Neighbour, ...]:
-    """Up to `MOST` words whose cosine with `word` is at least `FLOOR`, nearest first."""
+    """Up to `MOST` words whose cosine with `word` is at least `FLOOR`, nearest first; no antonyms."""
+    return tuple(near for near in listed(word) if not opposed(word, near.word))
+
+
+def listed(word: str) -> tuple[Neighbour, ...]:
+    """The same as the table has them, antonyms among them."""
     table = _table()
     row = table.rows.get(word.lower())
     if row is None:

@@ -1,4 +1,4 @@
-"""WordNet 3.0 as a table: synonyms in sense order, antonyms, base forms.
+"""WordNet 3.0 as a table: synonyms in sense order, antonyms, opposed meanings, base forms.
 
 Source: Fellbaum (ed.), *WordNet: An Electronic Lexical Database*, MIT Press 1998. The file is made by
 `scripts/make_wordnet.py`; parts of speech are WordNet's letters, "n", "v", "a" and "r".
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
+FILE = "wordnet.txt.gz"
 PARTS_OF_SPEECH = ("n", "v", "a", "r")
 REMEMBERED = 2**17
 """Words with their part of speech whose answers are kept: those of a corpus and their neighbours."""
@@ -58,7 +59,7 @@ def senses(lemma: str, pos: str) -> tuple[tuple[str, ...], ...]:
 
     Senses after the last that has any are left out.
     """
-    listed = _tables().synonyms.get((lemma, pos))
+    listed = tables().synonyms.get((lemma, pos))
     return () if listed is None else tuple(tuple(sense.split()) for sense in listed.split("|"))
 
 
@@ -72,7 +73,7 @@ def antonyms(word: str, pos: str) -> tuple[str, ...]:
     """Direct antonyms of the base forms of `word`."""
     found: dict[str, None] = {}
     for lemma in base_forms(word, pos):
-        found |= dict.fromkeys(_tables().antonyms.get((lemma, pos), "").split())
+        found |= dict.fromkeys(tables().antonyms.get((lemma, pos), "").split())
     return tuple(found)
 
 
@@ -82,32 +83,58 @@ def base_forms(word: str, pos: str) -> tuple[str, ...]:
 
     Irregular forms come from the exception lists; where a word is listed there, no rule is applied.
     """
+    known = tables()
+    found = (
+        stem
+        for stem in stems(word, pos)
+        if (stem, pos) in known.synonyms or (stem, pos) in known.antonyms
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def stems(word: str, pos: str) -> list[str]:
+    """What `word` can be a form of, whether or not it is a word; itself first."""
     word = word.lower()
-    tables = _tables()
-    listed = tables.irregular.get((word, pos))
+    listed = tables().irregular.get((word, pos))
     if listed is not None:
-        stems = [word, *listed.split()]
-    else:
-        stems = [word]
-        for suffix, ending in _DETACHMENT[pos]:
-            if word.endswith(suffix):
-                stems.append(word.removesuffix(suffix) + ending)
-    known = (s for s in stems if (s, pos) in tables.synonyms or (s, pos) in tables.antonyms)
-    return tuple(dict.fromkeys(known))
+        return [word, *listed.split()]
+    found = [word]
+    for suffix, ending in _DETACHMENT[pos]:
+        if word.endswith(suffix):
+            found.append(word.removesuffix(suffix) + ending)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
-class _Tables:
+class Tables:
+    """The file as it is: its head, `scripts/make_wordnet.py`, tells the columns.
+
+    Attributes:
+        synonyms, antonyms, irregular: by (word, part of speech).
+        opposites: (part of speech, one side, the other).
+        closed: (part of speech, members) of a closed set.
+    """
+
     synonyms: _Table
     antonyms: _Table
     irregular: _Table
+    opposites: tuple[tuple[str, str, str], ...]
+    closed: tuple[tuple[str, str], ...]
 
 
 @lru_cache(maxsize=1)
-def _tables() -> _Tables:
-    raw = files("attacks.resources").joinpath("wordnet.txt.gz").read_bytes()
-    tables: dict[str, _Table] = {"s": {}, "a": {}, "i": {}}
+def tables() -> Tables:
+    """The whole table, read once."""
+    raw = files("attacks.resources").joinpath(FILE).read_bytes()
+    found: dict[str, _Table] = {"s": {}, "a": {}, "i": {}}
+    opposites: list[tuple[str, str, str]] = []
+    closed: list[tuple[str, str]] = []
     for line in gzip.decompress(raw).decode("ascii").splitlines():
         kind, word, pos, values = line.split("\t")
-        tables[kind][word, pos] = values
-    return _Tables(tables["s"], tables["a"], tables["i"])
+        if kind == "o":
+            opposites.append((pos, word, values))
+        elif kind == "e":
+            closed.append((pos, values))
+        else:
+            found[kind][word, pos] = values
+    return Tables(found["s"], found["a"], found["i"], tuple(opposites), tuple(closed))

@@ -9,13 +9,16 @@ import numpy as np
 
 from attacks.errors import AttackError
 from attacks.resources import inflection, neighbours, pos, wordnet
+from attacks.resources.antonyms import without_antonyms
 from attacks.text import Candidate
 from attacks.transformations.case import match_case
 
 
 @dataclass(frozen=True)
 class WordNetSynonyms:
-    """Single-word synonyms from WordNet, the most frequent sense first.
+    """Single-word synonyms from WordNet, the most frequent sense first, without antonyms.
+
+    A form may be that of several words, and what is a synonym of the one opposed to the other.
 
     Attributes:
         same_part_of_speech: only senses of the word's part of speech, read in its context, as in the
@@ -42,7 +45,8 @@ class WordNetSynonyms:
             for letter in letters
             for synonym in self._synonyms(word.lower(), letter, tag)
         )
-        return tuple(p for p in dict.fromkeys(proposals) if p.lower() != word.lower())
+        other = [p for p in dict.fromkeys(proposals) if p.lower() != word.lower()]
+        return without_antonyms(word, other)
 
     def _synonyms(self, word: str, letter: str, tag: str) -> Iterator[str]:
         for lemma in wordnet.base_forms(word, letter):
@@ -63,7 +67,7 @@ class WordNetSynonyms:
 
 @dataclass(frozen=True)
 class EmbeddingNeighbours:
-    """The nearest words by counter-fitted cosine, nearest first.
+    """The nearest words by counter-fitted cosine, nearest first, without antonyms.
 
     Attributes:
         most: how many at the most; the table ends at `attacks.resources.neighbours.MOST`.

@@ -9,7 +9,7 @@ import numpy as np
 
 from attacks.models import Words
 from attacks.protocols import NEAREST_WORDS, Ask, Steps
-from attacks.resources import wordnet
+from attacks.resources.antonyms import opposed
 from attacks.text import Candidate
 from attacks.transformations.case import match_case
 
@@ -18,7 +18,7 @@ from attacks.transformations.case import match_case
 class VictimNeighbours:
     """The words nearest to a word in the victim's own embedding table, nearest first.
 
-    Direct antonyms (WordNet's) are left out: they stand in the same places and mean the opposite.
+    Antonyms are left out: they stand in the same places and mean the opposite.
 
     Attributes:
         most: how many at the most.
@@ -40,13 +40,6 @@ class VictimNeighbours:
             dict.fromkeys(
                 match_case(other, word)
                 for other in kept
-                if other.lower() != word.lower() and not _opposed(word.lower(), other.lower())
+                if other.lower() != word.lower() and not opposed(word, other)
             )
         )
-
-
-def _opposed(a: str, b: str) -> bool:
-    return any(
-        b in wordnet.antonyms(a, letter) or a in wordnet.antonyms(b, letter)
-        for letter in wordnet.PARTS_OF_SPEECH
-    )

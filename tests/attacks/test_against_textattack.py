@@ -13,6 +13,7 @@ import pytest
 from attacks.constraints import EditDistance
 from attacks.constraints.edit_distance import levenshtein
 from attacks.resources import inflection
+from attacks.resources.antonyms import opposed
 from attacks.text import Candidate, Text
 from attacks.transformations import (
     DeleteLetter,
@@ -98,4 +99,6 @@ def test_synonyms_are_textattack_s_but_for_what_is_left_out(word: str) -> None:
     # TextAttack also proposes the base forms themselves ("love" for "loved").
     theirs = {s for s in FACTS["synonyms"][word] if re.fullmatch("[A-Za-z'-]{3,}", s)}
     bases = {s for s in theirs if any(inflection.slots(word, s, letter) for letter in "nvar")}
-    assert theirs - bases <= ours <= theirs
+    antonyms = {s for s in theirs if opposed(word, s)}
+    assert theirs - bases - antonyms == ours - bases
+    assert ours <= theirs

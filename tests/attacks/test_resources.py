@@ -49,7 +49,7 @@ def test_wordnet_relations() -> None:
 
 
 def test_symbols_and_phrases_are_left_out() -> None:
-    table = wordnet._tables()
+    table = wordnet.tables()
     for (lemma, letter), values in table.synonyms.items():
         assert len(lemma) >= (2 if letter == "v" else 3)
         assert lemma == lemma.lower()
@@ -87,7 +87,7 @@ def test_slots_of_a_form() -> None:
     assert inflection.slots("film", "movie", "n") == ()
 
 
-@given(st.sampled_from(sorted(wordnet._tables().synonyms)))
+@given(st.sampled_from(sorted(wordnet.tables().synonyms)))
 def test_every_form_is_recognised_as_its_slot(key: tuple[str, str]) -> None:
     lemma, letter = key
     for slot in inflection.SLOTS[letter]:
