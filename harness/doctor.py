@@ -6,18 +6,17 @@ prints them.
 
 from __future__ import annotations
 
-import gzip
 import importlib.metadata as metadata
 import os
 import platform
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+from attacks.resources.pinned import inspect
+from attacks.resources.registry import RESOURCES
 from harness import bundles
 
 Status = Literal["ok", "warn", "fail"]
@@ -147,7 +146,8 @@ def check_bundles() -> tuple[Finding, ...]:
     for found in bundles.bundles():
         name = bundles.PREFIX + found.bundle.name
         if found.state == "ok":
-            findings.append(Finding(name, "ok", f"{found.bundle.about}; hashes match"))
+            detail = f"{found.bundle.about} ({found.bundle.licence}); hashes match"
+            findings.append(Finding(name, "ok", detail))
         else:
             # Users with their own model and data never need them.
             status: Status = "warn" if found.state == "missing" else "fail"
@@ -156,25 +156,16 @@ def check_bundles() -> tuple[Finding, ...]:
 
 
 def check_resources() -> tuple[Finding, ...]:
-    """The word lists and tables that come with the attacks: there, and readable to their end?"""
+    """The word lists and tables of the attacks: there, and byte for byte the pinned ones?"""
     findings = []
-    for entry in sorted(files("attacks.resources").iterdir(), key=lambda item: item.name):
-        if not entry.name.endswith((".txt", ".gz", ".json")):
-            continue
-        try:
-            data = entry.read_bytes()
-            size = len(gzip.decompress(data) if entry.name.endswith(".gz") else data)
-            problem = "" if size else "it is empty"
-        except (OSError, EOFError, zlib.error) as error:
-            problem = str(error) or type(error).__name__
-        name = f"resource {entry.name}"
-        if problem:
-            findings.append(Finding(name, "fail", problem, f"Install {DISTRIBUTION} again."))
+    for name, resource in RESOURCES.items():
+        found = inspect(resource.pinned)
+        detail = f"{resource.pinned.about} ({resource.pinned.licence}); hashes match"
+        if found.state == "ok":
+            findings.append(Finding(f"resource {name}", "ok", detail))
         else:
-            findings.append(Finding(name, "ok", f"{size:,} bytes"))
-    return tuple(findings) or (
-        Finding("resources", "fail", "none found", f"Install {DISTRIBUTION} again."),
-    )
+            findings.append(Finding(f"resource {name}", "fail", found.state, found.detail))
+    return tuple(findings)
 
 
 def check_recipes() -> tuple[Finding, ...]:

@@ -46,7 +46,7 @@ def check_training(plan: Plan, stages: Sequence[Stage], runs: Path) -> None:
                 "model.base to a fine-tuned classifier."
             )
     data_of(plan)
-    plan.audit.auxiliaries.check(need for name in wanted for need in recipes.load(name).needs)
+    plan.audit.auxiliaries.check(recipes.load(name) for name in wanted)
 
 
 def check_attacks(named: Sequence[tuple[str, str]]) -> None:

@@ -20,7 +20,7 @@ from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
 from attacks.models import Model
 from attacks.outcomes import Example
-from attacks.victims import ABILITIES
+from attacks.protocols import ABILITIES
 from attacks.victims.huggingface import HuggingFaceVictim
 from harness import objectives
 from harness.arguments import training_arguments

@@ -27,7 +27,7 @@ from attacks.resources import neighbours, wordnet
 from attacks.resources.inflection import SLOTS, inflect
 from attacks.resources.stopwords import stopwords
 
-TARGET = Path(__file__).parents[1] / "attacks" / "resources" / neighbours.FILE
+TARGET = Path(__file__).parents[1] / "attacks" / "resources" / "neighbours.safetensors.gz"
 VOCABULARY = 30_000
 SHORTEST = 3
 SENSES = 2

@@ -86,7 +86,7 @@ def attack_run(
     recipe = recipes.load(request.recipe, **request.parameters)
     probe_writable(runs)
     answers = Cache.at(cache)
-    request.auxiliaries.check(recipe.needs)
+    request.auxiliaries.check([recipe])
     remote = None
     if is_endpoint(request.model):
         remote = open_endpoint(request.model, request.labels, limits)

@@ -26,12 +26,25 @@ CHECKS: dict[str, str] = {
 """Metric names that a gate can use; words in capitals stand for names."""
 
 
+SHOWN = (
+    *("family", "needs", "resources", "settings", "parameters"),
+    *("from", "install", "made by", "sha256", "your own"),
+)
+"""Keys of a row that `--verbose` shows."""
+
+
 def listing(what: str) -> list[dict[str, Any]]:
     """One row a thing, with at least "name" and "about".
 
     Raises AttackError for a catalogue that does not exist.
     """
-    catalogues = {"attacks": _attacks, "objectives": _objectives, "checks": _checks, "data": _data}
+    catalogues = {
+        "attacks": _attacks,
+        "objectives": _objectives,
+        "checks": _checks,
+        "data": _data,
+        "resources": _resources,
+    }
     if what not in catalogues:
         raise unknown_name("catalogue", what, catalogues)
     return catalogues[what]()
@@ -49,6 +62,7 @@ def _attacks() -> list[dict[str, Any]]:
                 "about": recipe.source,
                 "family": recipe.family,
                 "needs": ["victim", *recipe.needs],
+                "resources": list(recipe.resources),
                 "settings": recipes.settings(name),
                 "parameters": recipe.parameters(),
                 "deviations": list(recipe.deviations),
@@ -81,12 +95,36 @@ def _data() -> list[dict[str, Any]]:
     return [
         {
             "name": f"bundle:{found.bundle.name}",
-            "about": found.bundle.about,
+            "about": f"{found.bundle.about} ({found.bundle.licence})",
             "state": found.state,
             "detail": found.detail,
         }
         for found in bundles()
     ]
+
+
+def _resources() -> list[dict[str, Any]]:
+    from attacks.resources.pinned import inspect
+    from attacks.resources.registry import RESOURCES
+    from harness.auxiliaries import resources
+
+    rows = []
+    for name, resource in {**RESOURCES, **resources()}.items():
+        pinned, found = resource.pinned, inspect(resource.pinned)
+        rows.append(
+            {
+                "name": name,
+                "about": f"{resource.purpose}: {pinned.about} ({pinned.licence})",
+                "state": found.state,
+                "detail": found.detail,
+                "from": f"{pinned.distribution} {pinned.version}",
+                "install": pinned.install,
+                "made by": resource.made_by,
+                "sha256": dict(pinned.files),
+                "your own": resource.own,
+            }
+        )
+    return rows
 
 
 def show_listing(rows: list[dict[str, Any]], verbose: bool) -> None:
@@ -95,9 +133,11 @@ def show_listing(rows: list[dict[str, Any]], verbose: bool) -> None:
     for row in rows:
         state = f"  [{row['state']}]" if "state" in row else ""
         typer.echo(f"{row['name']:{width}}  {row['about']}{state}")
+        if row.get("detail"):
+            typer.echo(f"{'':{width}}    {row['detail']}")
         if not verbose:
             continue
-        for key in ("family", "needs", "settings", "parameters"):
+        for key in SHOWN:
             if row.get(key):
                 typer.echo(f"{'':{width}}    {key}: {row[key]}")
         for deviation in row.get("deviations", []):

@@ -84,7 +84,7 @@ def _check_audit_section(plan: Plan) -> None:
                 f"test split to compare it with. Allowed: {', '.join(plan.audit.attacks)}."
             )
     _check_gates(plan)
-    plan.audit.auxiliaries.check(need for recipe in recipes_of(plan) for need in recipe.needs)
+    plan.audit.auxiliaries.check(recipes_of(plan))
 
 
 _METRIC = re.compile(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
+from attacks.resources.registry import STOP_WORDS
 from attacks.resources.stopwords import stopwords
 from attacks.text import Candidate
 
@@ -11,6 +13,8 @@ from attacks.text import Candidate
 @dataclass(frozen=True)
 class Stopwords:
     """Words of a list (see `attacks.resources.stopwords`), in whatever capitals, stay as they are."""
+
+    resources: ClassVar[tuple[str, ...]] = (STOP_WORDS,)
 
     words: str = "nltk"
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from attacks.errors import AttackError
 from attacks.resources import neighbours, pos
+from attacks.resources.registry import INFLECTIONS, LEXICON, TAGGER, VECTORS
 from attacks.text import Candidate, changed_between
 
 
@@ -19,6 +21,8 @@ class SamePartOfSpeech:
     Attributes:
         nouns_for_verbs: let nouns stand for verbs and the other way round.
     """
+
+    resources: ClassVar[tuple[str, ...]] = (TAGGER, LEXICON)
 
     nouns_for_verbs: bool = False
 
@@ -43,6 +47,8 @@ class EmbeddingCosine:
 
     Words without a vector pass, as in TextAttack's `WordEmbeddingDistance`.
     """
+
+    resources: ClassVar[tuple[str, ...]] = (VECTORS, LEXICON, INFLECTIONS)
 
     least: float
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
 from attacks.corruptions.severity import edited, joined, shuffled
 from attacks.resources import inflection, wordnet
+from attacks.resources.registry import INFLECTIONS, LEXICON
 from attacks.text import Candidate, Edit, Text
 from attacks.transformations.case import match_case
 
@@ -59,6 +61,8 @@ class Contractions:
     Where "'s" may be "has" (before a participle) it is left alone, and "have" is contracted before a
     participle only: elsewhere it means to own.
     """
+
+    resources: ClassVar[tuple[str, ...]] = (LEXICON, INFLECTIONS)
 
     name: str
     summary: str = field(repr=False)

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
 from itertools import islice
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from attacks.corruptions.severity import (
     shuffled,
     words_hit,
 )
+from attacks.resources.registry import ASIDES, read
 from attacks.text import Candidate, Text, rewritten
 
 # Marks before white space, a closing quotation mark or bracket, or the end; not those in "3.5".
@@ -95,6 +96,8 @@ class Truncation:
 class Appended:
     """Append drawn sentences of our list `asides.txt`, which say nothing of any label."""
 
+    resources: ClassVar[tuple[str, ...]] = (ASIDES,)
+
     name: str
     summary: str = field(repr=False)
 
@@ -113,8 +116,7 @@ class Appended:
 @cache
 def asides() -> tuple[str, ...]:
     """Sentences that are beside any point."""
-    text = files("attacks.resources").joinpath("asides.txt").read_text(encoding="ascii")
-    return tuple(text.splitlines())
+    return tuple(read(ASIDES).decode("ascii").splitlines())
 
 
 def _editable_fields(text: Text) -> list[int]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 
 from attacks.corruptions.severity import edited, joined, shuffled
 from attacks.resources.names import Name, kind_of, longest, names
+from attacks.resources.registry import NAMES
 from attacks.text import Candidate, Edit, Text
 from attacks.transformations.case import match_case
 
@@ -69,6 +71,8 @@ class Names:
     A name is what is listed and written with a capital. Vowels at its beginning stay, for the sake of
     "a" and "an", and so does a possessive "'s".
     """
+
+    resources: ClassVar[tuple[str, ...]] = (NAMES,)
 
     name: str
     summary: str = field(repr=False)

@@ -9,10 +9,10 @@ Slots are named by Penn Treebank tags.
 
 from __future__ import annotations
 
-import gzip
 import re
 from functools import lru_cache
-from importlib.resources import files
+
+from attacks.resources.registry import INFLECTIONS, read
 
 SLOTS: dict[str, tuple[str, ...]] = {
     "n": ("NNS",),
@@ -72,9 +72,8 @@ def regular(lemma: str, slot: str) -> str | None:
 
 @lru_cache(maxsize=1)
 def _table() -> dict[tuple[str, str], tuple[tuple[str, ...], ...]]:
-    raw = files("attacks.resources").joinpath("inflections.txt.gz").read_bytes()
     table = {}
-    for line in gzip.decompress(raw).decode("ascii").splitlines():
+    for line in read(INFLECTIONS).decode("ascii").splitlines():
         lemma, pos, *columns = line.split("\t")
         table[lemma, pos] = tuple(tuple(c.split("/")) if c else () for c in columns)
     return table

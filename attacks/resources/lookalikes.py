@@ -8,7 +8,8 @@ from __future__ import annotations
 import sys
 import unicodedata
 from functools import cache
-from importlib.resources import files
+
+from attacks.resources.registry import HOMOGLYPHS, read
 
 
 @cache
@@ -29,8 +30,7 @@ def marked(letter: str) -> str:
 
 @cache
 def _table() -> dict[str, str]:
-    text = files("attacks.resources").joinpath("homoglyphs.txt").read_text(encoding="utf-8")
-    return dict(line.split("\t") for line in text.splitlines())
+    return dict(line.split("\t") for line in read(HOMOGLYPHS).decode().splitlines())
 
 
 @cache

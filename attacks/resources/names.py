@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
+
+from attacks.resources.registry import NAMES, read
 
 Name = tuple[str, ...]
 """The words of a name: ("New", "York")."""
@@ -32,6 +33,5 @@ def longest() -> int:
 
 @cache
 def _kinds() -> Mapping[Name, str]:
-    text = files("attacks.resources").joinpath("names.txt").read_text(encoding="ascii")
-    lines = (line.split("\t") for line in text.splitlines())
+    lines = (line.split("\t") for line in read(NAMES).decode("ascii").splitlines())
     return {tuple(name.split("_")): kind for kind, listed in lines for name in listed.split()}

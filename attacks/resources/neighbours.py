@@ -6,17 +6,15 @@ published vectors is in the deviations of the recipe `textfooler`.
 
 from __future__ import annotations
 
-import gzip
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
 
 import numpy as np
 import numpy.typing as npt
 
 from attacks.resources.antonyms import opposed
+from attacks.resources.registry import VECTORS, read
 
-FILE = "neighbours.safetensors.gz"
 MOST = 50
 """Neighbours kept of a word: TextFooler's N (Jin et al. 2020, section "Synonym extraction")."""
 FLOOR = 0.4
@@ -85,8 +83,7 @@ class _Table:
 def _table() -> _Table:
     from safetensors.numpy import load
 
-    raw = files("attacks.resources").joinpath(FILE).read_bytes()
-    arrays = load(gzip.decompress(raw))
+    arrays = load(read(VECTORS))
     words = tuple(arrays["words"].tobytes().decode("ascii").split("\n"))
     return _Table(
         words=words,

@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
+
+from attacks.resources.registry import HOMOPHONES, MISSPELLINGS, read
 
 
 def homophones(word: str) -> tuple[str, ...]:
@@ -24,14 +24,12 @@ def misspellings(word: str) -> tuple[str, ...]:
 
 @cache
 def _homophones() -> Mapping[str, tuple[str, ...]]:
-    lines = files("attacks.resources").joinpath("homophones.txt").read_text("ascii").splitlines()
-    sets = [tuple(line.split()) for line in lines]
+    sets = [tuple(line.split()) for line in read(HOMOPHONES).decode("ascii").splitlines()]
     return {word: tuple(w for w in words if w != word) for words in sets for word in words}
 
 
 @cache
 def _misspellings() -> Mapping[str, tuple[str, ...]]:
-    raw = files("attacks.resources").joinpath("misspellings.txt.gz").read_bytes()
-    lines = gzip.decompress(raw).decode("ascii").splitlines()
+    lines = read(MISSPELLINGS).decode("ascii").splitlines()
     pairs = (line.split("\t") for line in lines)
     return {right: tuple(wrong.split()) for right, wrong in pairs}

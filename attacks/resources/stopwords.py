@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib.resources import files
 
 from attacks.errors import unknown_name
+from attacks.resources.registry import STOP_WORDS, read
 
 LISTS = {
     # nltk.corpus.stopwords.words("english") as of NLTK 3.4 to 3.8, 179 words.
@@ -20,5 +20,4 @@ def stopwords(name: str) -> frozenset[str]:
     """The list called `name`, in small letters. Raises AttackError for a list that does not exist."""
     if name not in LISTS:
         raise unknown_name("list of stop words", name, LISTS)
-    text = files("attacks.resources").joinpath(LISTS[name]).read_text(encoding="ascii")
-    return frozenset(text.split())
+    return frozenset(read(STOP_WORDS, LISTS[name]).decode("ascii").split())

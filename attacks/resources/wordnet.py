@@ -6,12 +6,11 @@ Source: Fellbaum (ed.), *WordNet: An Electronic Lexical Database*, MIT Press 199
 
 from __future__ import annotations
 
-import gzip
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
 
-FILE = "wordnet.txt.gz"
+from attacks.resources.registry import LEXICON, read
+
 PARTS_OF_SPEECH = ("n", "v", "a", "r")
 REMEMBERED = 2**17
 """Words with their part of speech whose answers are kept: those of a corpus and their neighbours."""
@@ -125,11 +124,10 @@ class Tables:
 @lru_cache(maxsize=1)
 def tables() -> Tables:
     """The whole table, read once."""
-    raw = files("attacks.resources").joinpath(FILE).read_bytes()
     found: dict[str, _Table] = {"s": {}, "a": {}, "i": {}}
     opposites: list[tuple[str, str, str]] = []
     closed: list[tuple[str, str]] = []
-    for line in gzip.decompress(raw).decode("ascii").splitlines():
+    for line in read(LEXICON).decode("ascii").splitlines():
         kind, word, pos, values = line.split("\t")
         if kind == "o":
             opposites.append((pos, word, values))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from attacks.resources.lookalikes import homoglyphs, marked
+from attacks.resources.registry import HOMOGLYPHS
 from attacks.text import Candidate
 from attacks.transformations.characters import at_places, places
 
@@ -21,6 +23,8 @@ class Homoglyph:
         most: homoglyphs that are tried for a character, those of other alphabets first.
         keep_ends: leave the first and the last letter.
     """
+
+    resources: ClassVar[tuple[str, ...]] = (HOMOGLYPHS,)
 
     every: bool = False
     most: int = 3

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
+from attacks.resources.registry import HOMOPHONES, MISSPELLINGS
 from attacks.resources.spelling import homophones, misspellings
 from attacks.text import Candidate
 from attacks.transformations.case import match_case
@@ -83,6 +85,8 @@ class Misread:
 class Homophones:
     """Write a word that sounds like it ("their" for "there")."""
 
+    resources: ClassVar[tuple[str, ...]] = (HOMOPHONES,)
+
     def replacements(
         self, current: Candidate, index: int, rng: np.random.Generator
     ) -> Sequence[str]:
@@ -94,6 +98,8 @@ class Homophones:
 @dataclass(frozen=True)
 class Misspellings:
     """Misspell the word as people do."""
+
+    resources: ClassVar[tuple[str, ...]] = (MISSPELLINGS,)
 
     def replacements(
         self, current: Candidate, index: int, rng: np.random.Generator

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from attacks.errors import AttackError
 from attacks.resources import inflection, neighbours, pos, wordnet
 from attacks.resources.antonyms import without_antonyms
+from attacks.resources.registry import INFLECTIONS, LEXICON, TAGGER, VECTORS
 from attacks.text import Candidate
 from attacks.transformations.case import match_case
 
@@ -26,6 +28,8 @@ class WordNetSynonyms:
         inflect: give the synonym the form that the word has ("loved" becomes "adored", not "adore");
             a synonym that lacks the form is left out. Forms of "be" then have no synonyms.
     """
+
+    resources: ClassVar[tuple[str, ...]] = (LEXICON, INFLECTIONS, TAGGER)
 
     same_part_of_speech: bool = True
     inflect: bool = True
@@ -72,6 +76,8 @@ class EmbeddingNeighbours:
     Attributes:
         most: how many at the most; the table ends at `attacks.resources.neighbours.MOST`.
     """
+
+    resources: ClassVar[tuple[str, ...]] = (VECTORS, LEXICON, INFLECTIONS)
 
     most: int = neighbours.MOST
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from attacks.models import Words
 from attacks.protocols import NEAREST_WORDS, Ask, Steps
 from attacks.resources.antonyms import opposed
+from attacks.resources.registry import INFLECTIONS, LEXICON
 from attacks.text import Candidate
 from attacks.transformations.case import match_case
 
@@ -24,6 +26,8 @@ class VictimNeighbours:
         most: how many at the most.
         least: smallest cosine of the two vectors.
     """
+
+    resources: ClassVar[tuple[str, ...]] = (LEXICON, INFLECTIONS)
 
     most: int = 12
     least: float = 0.35

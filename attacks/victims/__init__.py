@@ -6,11 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from attacks.errors import AttackError
 from attacks.models import Model, Victim, WhiteBox
-from attacks.protocols import FIRST_ORDER, NEAREST_WORDS, VICTIM
+from attacks.protocols import ABILITIES, FIRST_ORDER, VICTIM
 from attacks.recipe import Recipe
-
-ABILITIES = (FIRST_ORDER, NEAREST_WORDS)
-"""Needs of recipes that the victim itself serves; all others are constraint models."""
 
 
 def equipped(

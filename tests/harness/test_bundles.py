@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import pytest
 
+from attacks.resources import pinned
 from harness import bundles
 from harness.bundles import BUNDLES, Bundle, bundle, inspect, locate
 from harness.errors import HarnessError
@@ -62,9 +63,9 @@ def test_a_changed_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             return tmp_path / path
 
     (tmp_path / "data.csv").write_text("text,label\n")
-    monkeypatch.setattr(bundles, "distribution", lambda name: Distribution())
-    pinned = {"": "b5f1f4ddd3d6ce9f2ee2b0be5c3f3b4ef7e9ed26b44f3fa9c4e6a1a8b1a5f0aa"}
-    changed = Bundle("x", "data", "carrier", "1", "data.csv", MappingProxyType(pinned), "")
+    monkeypatch.setattr(pinned, "distribution", lambda name: Distribution())
+    pins = {"": "b5f1f4ddd3d6ce9f2ee2b0be5c3f3b4ef7e9ed26b44f3fa9c4e6a1a8b1a5f0aa"}
+    changed = Bundle("x", "carrier", "1", "data.csv", MappingProxyType(pins), "", "", kind="data")
     state = inspect(changed)
     assert state.state == "damaged"
     assert "data.csv has SHA-256" in state.detail

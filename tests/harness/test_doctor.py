@@ -12,7 +12,7 @@ def test_this_environment_is_well() -> None:
     assert [finding for finding in findings if finding.status == "fail"] == []
     names = {finding.name for finding in findings}
     assert {"python", "torch", "devices", "threads", "bundle:minilm-l6", "attack pwws"} <= names
-    assert "resource wordnet.txt.gz" in names
+    assert "resource lexicon" in names
 
 
 def test_an_old_python_fails() -> None:

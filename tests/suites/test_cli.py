@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from attacks.resources import registry
 from suites.cli import invoke, printable
 
 PLAN = """
@@ -97,9 +99,23 @@ def test_catalogues_are_listed_as_json(capsys: pytest.CaptureFixture[str]) -> No
         ("objectives", "freelb"),
         ("checks", "clean_accuracy"),
         ("data", "bundle:rotten-tomatoes"),
+        ("resources", "lexicon"),
+        ("resources", "similarity"),
     ]:
         assert invoke(["ls", what, "--json"]) == 0
         assert name in [row["name"] for row in json.loads(capsys.readouterr().out)]
+
+
+def test_a_resource_that_is_missing_is_listed_with_the_way_to_get_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tagger = registry.RESOURCES[registry.TAGGER]
+    absent = replace(tagger, pinned=replace(tagger.pinned, distribution="no-such-package-of-ours"))
+    monkeypatch.setattr(registry, "RESOURCES", {registry.TAGGER: absent})
+    assert invoke(["ls", "resources"]) == 0
+    told = capsys.readouterr().out
+    assert "(MIT)  [missing]" in told
+    assert "Install it with: pip install --no-deps no-such-package-of-ours==0.20.1" in told
 
 
 def test_an_unknown_catalogue_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
