@@ -21,6 +21,7 @@ from attacks.protocols import (
     Sloped,
     Transformation,
 )
+from attacks.resources.own import Exchangeable, Own
 
 TEXTATTACK = "textattack:"
 """What the names of TextAttack's attacks begin with: `textattack:pwws`, `textattack:FILE.py:NAME`."""
@@ -67,6 +68,26 @@ class Recipe:
         search = self.search.aimed_at(goal) if isinstance(self.search, Composed) else self.search
         return dataclasses.replace(self, goal=goal, search=search)
 
+    def using(self, own: Own) -> Recipe:
+        """The same recipe with a user's resources in the place of the built-in ones that it reads.
+
+        What it does not read is passed over (see `reads`).
+        """
+        used = {name: value for name, value in own.items() if self.reads(name)}
+        if not used:
+            return self
+        told = tuple(
+            f"The resource '{name}' is the user's own, {value.identity}: what is said of the built-in "
+            "one does not hold."
+            for name, value in used.items()
+        )
+        changed: Recipe = _exchanged(self, used)
+        return dataclasses.replace(changed, deviations=(*told, *self.deviations))
+
+    def reads(self, name: str) -> bool:
+        """Whether a resource of the user's own (see `attacks.resources.own`) has a place in it."""
+        return any(field == name for field, _ in _exchangeable(self))
+
     @property
     def resources(self) -> tuple[str, ...]:
         """What it needs beside the victim, as `attacks.resources.registry` names it, models included."""
@@ -103,6 +124,36 @@ def edits(parameters: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(kinds(parameters["transformation"]))
 
 
+def _exchangeable(part: Any) -> Iterator[tuple[str, Exchangeable]]:
+    """The resources that a part and the parts inside it hold as values, with the names of the fields."""
+    if isinstance(part, tuple):
+        for item in part:
+            yield from _exchangeable(item)
+    elif dataclasses.is_dataclass(part):
+        for field in dataclasses.fields(part):
+            value = getattr(part, field.name)
+            if isinstance(value, Exchangeable):
+                yield field.name, value
+            else:
+                yield from _exchangeable(value)
+
+
+def _exchanged(part: Any, own: Own) -> Any:
+    """A part with other resources in their fields; the part itself where it holds none of them."""
+    if isinstance(part, tuple):
+        return tuple(_exchanged(item, own) for item in part)
+    if not any(name in own for name, _ in _exchangeable(part)):
+        return part
+    changed = {}
+    for field in dataclasses.fields(part):
+        value = getattr(part, field.name)
+        held = isinstance(value, Exchangeable)
+        new = own.get(field.name, value) if held else _exchanged(value, own)
+        if new is not value:
+            changed[field.name] = new
+    return dataclasses.replace(part, **changed)
+
+
 def _read_by(part: Any) -> Iterator[str]:
     """The resources that a part and the parts inside it read."""
     if isinstance(part, tuple):
@@ -116,6 +167,8 @@ def _read_by(part: Any) -> Iterator[str]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Exchangeable):
+        return value.identity
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         shown = {
             f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value) if f.repr

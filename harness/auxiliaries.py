@@ -80,17 +80,17 @@ def resources() -> dict[str, Resource]:
     from dataclasses import replace
 
     from attacks.protocols import FLUENCY, MASKED_LM, SIMILARITY
+    from attacks.resources.own import OPTIONS
     from attacks.resources.registry import Resource
     from harness.bundles import PREFIX, bundle
 
-    def named(name: str, purpose: str, spec: str, option: str) -> Resource:
+    def named(name: str, purpose: str, spec: str) -> Resource:
         found = bundle(spec)
-        own = f"--{option}, in plans audit.{option.replace('-', '_')}"
-        return Resource(name, purpose, replace(found, name=PREFIX + found.name), own=own)
+        return Resource(name, purpose, replace(found, name=PREFIX + found.name), own=OPTIONS[name])
 
     models = (
-        named(SIMILARITY, "likeness of texts", ENCODER, "similarity"),
-        named(MASKED_LM, "words that fit a place", LANGUAGE_MODEL, "masked-lm"),
-        named(FLUENCY, "how likely a word is in its place", LANGUAGE_MODEL, "masked-lm"),
+        named(SIMILARITY, "likeness of texts", ENCODER),
+        named(MASKED_LM, "words that fit a place", LANGUAGE_MODEL),
+        named(FLUENCY, "how likely a word is in its place", LANGUAGE_MODEL),
     )
     return {model.name: model for model in models}

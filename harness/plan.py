@@ -11,12 +11,15 @@ import hashlib
 import json
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from harness.auxiliaries import ENCODER, LANGUAGE_MODEL, Auxiliaries
 from reports.errors import ReportError
+
+if TYPE_CHECKING:
+    from attacks.resources.own import Own
 
 
 class PlanError(ReportError):
@@ -212,6 +215,28 @@ class Audit(_Section):
         return Auxiliaries(self.similarity, self.masked_lm)
 
 
+class Resources(_Section):
+    """Resources of one's own in the place of those that are built in, for all attacks of the plan.
+
+    Attributes:
+        vectors: a file of word vectors (see `attacks.resources.vectors`).
+        tagger: a spaCy model for parts of speech, installed or a folder.
+    """
+
+    vectors: str | None = None
+    tagger: str | None = None
+
+    def resolve(self) -> Own:
+        """Read them. Raises PlanError for one that cannot be used."""
+        from attacks.errors import AttackError
+        from attacks.resources.own import resolved
+
+        try:
+            return resolved(self.model_dump(exclude_none=True))
+        except AttackError as error:
+            raise PlanError(f"resources: {error}") from None
+
+
 class Gate(_Section):
     """A bound that the audit must meet.
 
@@ -249,6 +274,7 @@ class Plan(_Section):
     train: Train | None = None
     harden: Train | None = None
     audit: Audit = Audit()
+    resources: Resources = Resources()
     gates: tuple[Gate, ...] = ()
 
     @property

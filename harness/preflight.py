@@ -8,6 +8,7 @@ from pathlib import Path
 from attacks import recipes
 from attacks.errors import AttackError
 from attacks.goals import Reduced
+from attacks.resources.own import Own
 from harness import objectives
 from harness.errors import HarnessError
 from harness.plan import Plan, PlanError
@@ -46,7 +47,24 @@ def check_training(plan: Plan, stages: Sequence[Stage], runs: Path) -> None:
                 "model.base to a fine-tuned classifier."
             )
     data_of(plan)
-    plan.audit.auxiliaries.check(recipes.load(name) for name in wanted)
+    own = own_resources(plan)
+    plan.audit.auxiliaries.check(recipes.load(name).using(own) for name in wanted)
+
+
+def own_resources(plan: Plan) -> Own:
+    """The plan's own resources, read.
+
+    Raises PlanError for one that cannot be used, or that no attack of the plan has a use for.
+    """
+    names = [*plan.audit.attacks]
+    for section in filter(None, (plan.train, plan.harden)):
+        names += [*(section.augment.attacks if section.augment else ()), *section.selection.attacks]
+    for name in plan.resources.model_dump(exclude_none=True):
+        if not any(recipes.load(attack).reads(name) for attack in names):
+            raise PlanError(
+                f"resources.{name}: no attack of the plan has a use for it. Leave it out."
+            )
+    return plan.resources.resolve()
 
 
 def check_attacks(named: Sequence[tuple[str, str]]) -> None:

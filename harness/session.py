@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from attacks.resources.own import file_hashes
 from harness.plan import Plan, PlanError, Train
 from reports.folder import RunFolder
 from reports.manifest import collect
@@ -51,7 +52,7 @@ def train_run(
 
     section = section_of(plan, stage)
     start = _start(plan, section)
-    prepared = data_of(plan)
+    prepared, own = data_of(plan), plan.resources.resolve()
     with start_or_resume(
         runs,
         f"{plan.name}-train-{stage}",
@@ -77,6 +78,7 @@ def train_run(
             progress=progress,
             resume=resume is not None,
             models_for_attacks=_constraint_models(plan, section),
+            own=own,
         )
         record = {
             "format": "withstand/model",
@@ -100,7 +102,7 @@ def train_run(
         }
         write_atomic(Path(section.output) / RECORD, to_json(record, indent=1) + "\n")
         folder.append("model", path=section.output, **record)
-        folder.write_manifest(collect(seeds={"run": plan.seed}))
+        folder.write_manifest(collect(seeds={"run": plan.seed}, files=file_hashes(own)))
         results = empty("train", _run_info(folder))
         folder.finish(results)
         shutil.rmtree(work, ignore_errors=True)

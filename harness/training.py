@@ -21,6 +21,7 @@ from attacks.engine.scheduler import EngineConfig
 from attacks.models import Model
 from attacks.outcomes import Example
 from attacks.protocols import ABILITIES
+from attacks.resources.own import Own
 from attacks.victims.huggingface import HuggingFaceVictim
 from harness import objectives
 from harness.arguments import training_arguments
@@ -99,6 +100,7 @@ def train(
     progress: Progress | None = None,
     resume: bool = False,
     models_for_attacks: Mapping[str, Model] | None = None,
+    own: Own | None = None,
     engine: EngineConfig = ENGINE,
 ) -> TrainResult:
     """Fine-tune `model` in place; it ends with the weights of the chosen epoch, in evaluation mode.
@@ -110,6 +112,7 @@ def train(
         resume: go on from the last complete checkpoint in `work`, to the weights that an uninterrupted
             run would have had, bit by bit on one kind of machine and as many threads.
         models_for_attacks: the constraint models that recipes in the plan need, by name.
+        own: the user's resources in the place of built-in ones.
 
     Raises:
         HarnessError: unusable data, a changed plan on resume, a loss that is not finite.
@@ -119,10 +122,12 @@ def train(
     _check(train, validation, model.labels)
     objective = objectives.load(config.objective.name, config.objective.parameters)
     augment, selection = config.augment, config.selection
-    turns = [recipes.load(name) for name in augment.attacks] if augment else []
-    judges = [recipes.load(name) for name in selection.attacks]
+    turns = [recipes.load(name).using(own or {}) for name in augment.attacks] if augment else []
+    judges = [recipes.load(name).using(own or {}) for name in selection.attacks]
     _check_needs([*turns, *judges], models_for_attacks or {})
-    identity = _identity(config, model.fingerprint, train, validation, seed, max_length)
+    attacks = [recipe.parameters() for recipe in (*turns, *judges)]
+    others = [model.fingerprint, seed, max_length, attacks]
+    identity = _identity(config, others, train, validation)
     folder = WorkFolder(work, identity)
     arguments = training_arguments(config, seed=seed, folder=folder.checkpoints)
     device = arguments.device
@@ -359,16 +364,14 @@ def _check_needs(chosen: Sequence[Any], models: Mapping[str, Model]) -> None:
 
 def _identity(
     config: Train,
-    fingerprint: str,
+    others: Sequence[Any],
     train: Sequence[Example],
     validation: Sequence[Example],
-    seed: int,
-    max_length: int,
 ) -> str:
     """SHA-256 of everything that decides the weights."""
     digest = hashlib.sha256()
     settings = config.model_dump(mode="json", exclude={"output"})
-    digest.update(json.dumps([settings, fingerprint, seed, max_length], sort_keys=True).encode())
+    digest.update(json.dumps([settings, *others], sort_keys=True).encode())
     for examples in (train, validation):
         digest.update(b"\x1e")
         for example in examples:

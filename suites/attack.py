@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ import tomli_w
 from attacks import goals, recipes
 from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
+from attacks.errors import AttackError
 from attacks.outcomes import Example
+from attacks.resources.own import OPENERS, file_hashes, resolved
 from attacks.victims import equipped
 from harness.auxiliaries import Auxiliaries
 from harness.model_checks import LONGEST
@@ -36,6 +38,7 @@ class AttackRequest:
         labels: an endpoint's label names; empty for other models, which have their own.
         parameters: of the recipe, where they are not its defaults.
         goal: as `attacks.goals.parsed` reads it (None: the recipe's own).
+        resources: as `attacks.resources.own.resolved` reads them, in the place of the built-in ones.
     """
 
     model: str
@@ -52,6 +55,7 @@ class AttackRequest:
     parameters: Mapping[str, Any]
     labels: tuple[str, ...] = ()
     goal: str | None = None
+    resources: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def auxiliaries(self) -> Auxiliaries:
@@ -84,6 +88,13 @@ def attack_run(
     from reports.storage import probe_writable
 
     recipe = recipes.load(request.recipe, **request.parameters)
+    for name in request.resources:
+        if name in OPENERS and not recipe.reads(name):
+            raise AttackError(
+                f"The attack '{recipe.name}' has no use for '{name}'. Leave --resource {name}=… out."
+            )
+    own = resolved(request.resources)
+    recipe = recipe.using(own)
     probe_writable(runs)
     answers = Cache.at(cache)
     request.auxiliaries.check([recipe])
@@ -137,7 +148,7 @@ def attack_run(
                 f"error was: {(broken[0].error or '').strip().splitlines()[-1]}"
             )
         results = audit_results(folder, kind="attack")
-        folder.write_manifest(collect(seeds={"run": request.seed}))
+        folder.write_manifest(collect(seeds={"run": request.seed}, files=file_hashes(own)))
         folder.finish(results)
         return summarize(folder, results["attacks"][0], request)
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
+from attacks.resources.own import file_hashes
 from harness.data_report import DataReport
 from harness.plan import Gate, Plan
 from harness.session import Stage, data_of, section_of
@@ -101,7 +102,8 @@ def audit_run(
                 "Any", compare_runs(RunFolder.open(baseline), folder, after=results)
             )
         verdict = with_verdict(results, gates, limited=options.limit is not None)
-        folder.write_manifest(collect(seeds={"run": plan.seed}))
+        files = file_hashes(plan.resources.resolve())
+        folder.write_manifest(collect(seeds={"run": plan.seed}, files=files))
         folder.finish(results)
         return Audited(folder.path, verdict, results)
 

@@ -95,6 +95,14 @@ def attack(
     masked_lm: Annotated[
         str, typer.Option(help="Masked language model for recipes that need one.")
     ] = LANGUAGE_MODEL,
+    resource: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="vectors=FILE|tagger=MODEL",
+            help="Your own in the place of a built-in resource: word vectors, or a spaCy model for "
+            "parts of speech (see `withstand ls resources -v`).",
+        ),
+    ] = None,
     labels: Annotated[
         str, typer.Option(help="An endpoint's label names, in order, with commas between.")
     ] = "",
@@ -136,6 +144,7 @@ def attack(
         parameters=_parameters(settings or []),
         labels=tuple(name.strip() for name in labels.split(",") if name.strip()),
         goal=goal,
+        resources=dict(_pair(text, "--resource", "NAME=VALUE") for text in resource or []),
     )
     summary = attack_run(
         request,
@@ -161,14 +170,19 @@ def _parameters(settings: list[str]) -> dict[str, Any]:
 
     found: dict[str, Any] = {}
     for setting in settings:
-        name, equals, value = setting.partition("=")
-        if not equals or not name.strip():
-            raise typer.BadParameter(f"'{setting}' is not PARAMETER=VALUE.", param_hint="--set")
+        name, value = _pair(setting, "--set", "PARAMETER=VALUE")
         try:
-            found[name.strip()] = tomllib.loads(f"value = {value}")["value"]
+            found[name] = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
-            found[name.strip()] = value.strip()
+            found[name] = value
     return found
+
+
+def _pair(text: str, option: str, form: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise typer.BadParameter(f"'{text}' is not {form}.", param_hint=option)
+    return name.strip(), value.strip()
 
 
 def audit(

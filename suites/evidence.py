@@ -7,6 +7,7 @@ with an interrupted audit; `suites.findings` turns the folder into numbers.
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -143,6 +144,7 @@ class Collector:
             query_budget=self.query_budget,
             model=self.target.victim.fingerprint,
         )
+        self._same_attack(campaign.check, recipe)
         known = self._outcomes.setdefault(campaign.check, {})
         if all(example.id in known for example in examples):
             return [known[example.id] for example in examples]
@@ -172,6 +174,19 @@ class Collector:
             )
         known.update({outcome.example_id: outcome for outcome in outcomes})
         return outcomes
+
+    def _same_attack(self, check: str, recipe: Recipe) -> None:
+        """Refuse to add to the outcomes of an attack with other parameters or resources."""
+        now = json.loads(json.dumps(recipe.parameters()))
+        for event in self.folder.events():
+            if event["event"] != "campaign" or event["check"] != check:
+                continue
+            if event["recipe"]["parameters"] != now:
+                raise ReportError(
+                    f"The run {self.folder.id} began the attack '{recipe.name}' with other parameters "
+                    "or resources: a file that it reads has changed since, or Withstand has. Start a "
+                    "new run without --resume."
+                )
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -11,7 +11,7 @@ from attacks import recipes
 from attacks.errors import AttackError
 from attacks.recipe import Recipe
 from harness.plan import Plan, PlanError
-from harness.preflight import check_attacks, check_training
+from harness.preflight import check_attacks, check_training, own_resources
 from harness.session import Stage, data_of, section_of, stage_named
 from reports.storage import probe_writable
 
@@ -46,9 +46,13 @@ def check_audit(plan: Plan, model: str, runs: Path) -> None:
 
 
 def recipes_of(plan: Plan) -> list[Recipe]:
-    """The attacks of the audit, with their settings; what is wrong with one is an AttackError."""
-    audit = plan.audit
-    return [recipes.load(name, **audit.settings.get(name, {})) for name in audit.attacks]
+    """The attacks of the audit, with their settings and the plan's resources.
+
+    Raises AttackError for what is wrong with one, and PlanError for a resource that cannot be used.
+    """
+    audit, own = plan.audit, plan.resources.resolve()
+    loaded = (recipes.load(name, **audit.settings.get(name, {})) for name in audit.attacks)
+    return [recipe.using(own) for recipe in loaded]
 
 
 def chosen_stage(plan: Plan, stage: str | None) -> Stage:
@@ -84,6 +88,7 @@ def _check_audit_section(plan: Plan) -> None:
                 f"test split to compare it with. Allowed: {', '.join(plan.audit.attacks)}."
             )
     _check_gates(plan)
+    own_resources(plan)
     plan.audit.auxiliaries.check(recipes_of(plan))
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from attacks.errors import AttackError
-from attacks.resources import neighbours, pos
-from attacks.resources.registry import INFLECTIONS, LEXICON, TAGGER, VECTORS
+from attacks.resources import pos
+from attacks.resources.neighbours import BUILT_IN, Vectors
+from attacks.resources.registry import INFLECTIONS, LEXICON
 from attacks.text import Candidate, changed_between
 
 
@@ -20,11 +21,11 @@ class SamePartOfSpeech:
 
     Attributes:
         nouns_for_verbs: let nouns stand for verbs and the other way round.
+        tagger: what tells the part of speech.
     """
 
-    resources: ClassVar[tuple[str, ...]] = (TAGGER, LEXICON)
-
     nouns_for_verbs: bool = False
+    tagger: pos.Tagger = pos.LEXICON_TAGGER
 
     def allows(self, candidate: Candidate, previous: Candidate) -> bool:
         """See `attacks.protocols.Constraint.allows`."""
@@ -34,8 +35,10 @@ class SamePartOfSpeech:
         if len(candidate.word(index).split()) > 1:
             return True
         original = candidate.replace(index, candidate.origin.words[index].string)
-        before = pos.universal(pos.tag_at(original, index))
-        after = pos.universal(pos.tag_at(candidate, index)) if candidate.word(index) else None
+        before = pos.universal(pos.tag_at(original, index, self.tagger))
+        after = None
+        if candidate.word(index):
+            after = pos.universal(pos.tag_at(candidate, index, self.tagger))
         if self.nouns_for_verbs and {before, after} <= {"NOUN", "VERB"}:
             return True
         return before == after
@@ -46,17 +49,22 @@ class EmbeddingCosine:
     """A replacement's word vector has at least the cosine `least` with that of the original word.
 
     Words without a vector pass, as in TextAttack's `WordEmbeddingDistance`.
+
+    Attributes:
+        vectors: where cosines come from.
     """
 
-    resources: ClassVar[tuple[str, ...]] = (VECTORS, LEXICON, INFLECTIONS)
+    resources: ClassVar[tuple[str, ...]] = (LEXICON, INFLECTIONS)
 
     least: float
+    vectors: Vectors = BUILT_IN
 
     def __post_init__(self) -> None:
-        if not neighbours.FLOOR <= self.least <= 1:
+        floor = self.vectors.floor
+        if not floor <= self.least <= 1:
             raise AttackError(
                 f"A least cosine of {self.least} cannot be checked: the table of neighbours begins at "
-                f"{neighbours.FLOOR}. Give a value from {neighbours.FLOOR} to 1."
+                f"{floor}. Give a value from {floor} to 1."
             )
 
     def allows(self, candidate: Candidate, previous: Candidate) -> bool:
@@ -67,9 +75,9 @@ class EmbeddingCosine:
         )
 
     def _near(self, before: str, after: str) -> bool:
-        if not (neighbours.knows(before) and neighbours.knows(after)):
+        if not (self.vectors.knows(before) and self.vectors.knows(after)):
             return True
-        cosine = neighbours.cosine(before, after)
+        cosine = self.vectors.cosine(before, after)
         return cosine is not None and cosine >= self.least
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from attacks.resources.antonyms import opposed
-from attacks.resources.registry import VECTORS, read
+from attacks.resources.registry import VECTORS, identity, read
 
 MOST = 50
 """Neighbours kept of a word: TextFooler's N (Jin et al. 2020, section "Synonym extraction")."""
@@ -68,6 +69,57 @@ def cosine(a: str, b: str) -> float | None:
             if neighbour.word == other:
                 return neighbour.cosine
     return None
+
+
+class Vectors(Protocol):
+    """Where near words come from: the built-in table, or `attacks.resources.vectors.WordVectors`."""
+
+    most: ClassVar[int | None]
+    """Neighbours that can be had of a word."""
+    floor: ClassVar[float]
+    """Cosines below are not known."""
+
+    @property
+    def identity(self) -> str:
+        """See `attacks.resources.own.Exchangeable.identity`."""
+
+    def knows(self, word: str) -> bool:
+        """Whether `word` has a vector, in whatever capitals."""
+
+    def nearest(self, word: str, most: int) -> tuple[Neighbour, ...]:
+        """At most so many words, nearest first; no antonyms."""
+
+    def cosine(self, a: str, b: str) -> float | None:
+        """The cosine of two words; None where it is not known, which is below `floor`."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltIn:
+    """The table as a value that a part of a recipe holds."""
+
+    resources: ClassVar[tuple[str, ...]] = (VECTORS,)
+    most: ClassVar[int | None] = MOST
+    floor: ClassVar[float] = FLOOR
+
+    @property
+    def identity(self) -> str:
+        """See `attacks.resources.own.Exchangeable.identity`."""
+        return identity(VECTORS)
+
+    def knows(self, word: str) -> bool:
+        """See `Vectors.knows`."""
+        return knows(word)
+
+    def nearest(self, word: str, most: int) -> tuple[Neighbour, ...]:
+        """See `Vectors.nearest`."""
+        return nearest(word)[:most]
+
+    def cosine(self, a: str, b: str) -> float | None:
+        """See `Vectors.cosine`."""
+        return cosine(a, b)
+
+
+BUILT_IN = BuiltIn()
 
 
 @dataclass(frozen=True, slots=True)

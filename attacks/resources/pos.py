@@ -9,10 +9,13 @@ corpus); what the rules of context add was not measured.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from typing import ClassVar, Protocol
 
 from attacks.resources import wordnet
+from attacks.resources.registry import LEXICON, TAGGER, identity
 from attacks.text import Candidate
 
 # TextFooler's own code tags a word with four words on either side:
@@ -33,7 +36,37 @@ def wordnet_letter(tag: str) -> str | None:
     return _WORDNET.get(universal(tag))
 
 
-def tag_at(current: Candidate, index: int) -> str:
+class Tagger(Protocol):
+    """Where parts of speech come from: the lexicon tagger, or `attacks.resources.spacy_tagger`."""
+
+    @property
+    def identity(self) -> str:
+        """See `attacks.resources.own.Exchangeable.identity`."""
+
+    def tags(self, words: tuple[str, ...]) -> tuple[str, ...]:
+        """One Penn Treebank tag a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class LexiconTagger:
+    """The tagger of this module as a value that a part of a recipe holds."""
+
+    resources: ClassVar[tuple[str, ...]] = (TAGGER, LEXICON)
+
+    @property
+    def identity(self) -> str:
+        """See `attacks.resources.own.Exchangeable.identity`."""
+        return identity(TAGGER)
+
+    def tags(self, words: tuple[str, ...]) -> tuple[str, ...]:
+        """See `Tagger.tags`."""
+        return tags(words)
+
+
+LEXICON_TAGGER = LexiconTagger()
+
+
+def tag_at(current: Candidate, index: int, tagger: Tagger = LEXICON_TAGGER) -> str:
     """Penn Treebank tag of what stands in the place of word `index`, read among its neighbours."""
     words = current.origin.words
     field = words[index].field
@@ -45,7 +78,7 @@ def tag_at(current: Candidate, index: int) -> str:
     # A deleted word is no neighbour.
     before = tuple(word for word in map(current.word, range(first, index)) if word)
     after = tuple(word for word in map(current.word, range(index + 1, last)) if word)
-    return tags((*before, current.word(index), *after))[len(before)]
+    return tagger.tags((*before, current.word(index), *after))[len(before)]
 
 
 @lru_cache(maxsize=2**15)

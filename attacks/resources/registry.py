@@ -82,6 +82,7 @@ _RESOURCES = (
             )
         },
         "scripts/make_neighbours.py",
+        "--resource vectors=FILE, in plans resources.vectors",
     ),
     Resource(
         TAGGER,
@@ -107,6 +108,7 @@ _RESOURCES = (
             "TextBlob's lexicon tagger for English",
             "MIT",
         ),
+        own="--resource tagger=MODEL (spaCy), in plans resources.tagger",
     ),
     _ours(
         INFLECTIONS,
@@ -171,6 +173,11 @@ _RESOURCES = (
 
 RESOURCES: Mapping[str, Resource] = MappingProxyType({r.name: r for r in _RESOURCES})
 """The word lists and tables, by name."""
+
+
+def identity(name: str) -> str:
+    """What a built-in resource is called in a recipe's parameters: it changes with its files."""
+    return ", ".join(f"{file}, sha256:{pin}" for file, pin in RESOURCES[name].pinned.files.items())
 
 
 def problem(attack: str, resource: Resource, detail: str) -> str:

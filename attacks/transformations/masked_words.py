@@ -12,7 +12,6 @@ import numpy as np
 from attacks.models import Blank, Words
 from attacks.protocols import MASKED_LM, Ask, Proposal, Steps
 from attacks.resources import pos
-from attacks.resources.registry import LEXICON, TAGGER
 from attacks.text import Candidate
 from attacks.transformations.case import match_case
 
@@ -44,11 +43,6 @@ class MaskedWords:
     most: int = 50
     least: float = 0.0
     seen: bool = False
-
-    @property
-    def resources(self) -> tuple[str, ...]:
-        """See `attacks.resources.registry`."""
-        return (TAGGER, LEXICON) if self.where == "merge" else ()
 
     def propose(
         self, current: Candidate, index: int, rng: np.random.Generator

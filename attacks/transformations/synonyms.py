@@ -11,7 +11,7 @@ import numpy as np
 from attacks.errors import AttackError
 from attacks.resources import inflection, neighbours, pos, wordnet
 from attacks.resources.antonyms import without_antonyms
-from attacks.resources.registry import INFLECTIONS, LEXICON, TAGGER, VECTORS
+from attacks.resources.registry import INFLECTIONS, LEXICON
 from attacks.text import Candidate
 from attacks.transformations.case import match_case
 
@@ -27,19 +27,21 @@ class WordNetSynonyms:
             code of Ren et al. 2019; otherwise those of all four parts of speech, as in TextAttack.
         inflect: give the synonym the form that the word has ("loved" becomes "adored", not "adore");
             a synonym that lacks the form is left out. Forms of "be" then have no synonyms.
+        tagger: what tells the part of speech.
     """
 
-    resources: ClassVar[tuple[str, ...]] = (LEXICON, INFLECTIONS, TAGGER)
+    resources: ClassVar[tuple[str, ...]] = (LEXICON, INFLECTIONS)
 
     same_part_of_speech: bool = True
     inflect: bool = True
+    tagger: pos.Tagger = pos.LEXICON_TAGGER
 
     def replacements(
         self, current: Candidate, index: int, rng: np.random.Generator
     ) -> Sequence[str]:
         """See `attacks.protocols.Transformation.replacements`."""
         word = current.word(index)
-        tag = pos.tag_at(current, index) if word else ""
+        tag = pos.tag_at(current, index, self.tagger) if word else ""
         letter = pos.wordnet_letter(tag)
         letters: tuple[str, ...] = wordnet.PARTS_OF_SPEECH
         if self.same_part_of_speech:
@@ -74,17 +76,20 @@ class EmbeddingNeighbours:
     """The nearest words by counter-fitted cosine, nearest first, without antonyms.
 
     Attributes:
-        most: how many at the most; the table ends at `attacks.resources.neighbours.MOST`.
+        most: how many at the most; the built-in table ends at `attacks.resources.neighbours.MOST`.
+        vectors: where they come from.
     """
 
-    resources: ClassVar[tuple[str, ...]] = (VECTORS, LEXICON, INFLECTIONS)
+    resources: ClassVar[tuple[str, ...]] = (LEXICON, INFLECTIONS)
 
     most: int = neighbours.MOST
+    vectors: neighbours.Vectors = neighbours.BUILT_IN
 
     def __post_init__(self) -> None:
-        if not 1 <= self.most <= neighbours.MOST:
+        if self.most < 1 or self.most > (self.vectors.most or self.most):
             raise AttackError(
-                f"The table of neighbours holds {neighbours.MOST} of a word, not {self.most}."
+                f"Neighbours of a word are 1 to {self.vectors.most or 'as many as there are'}, not "
+                f"{self.most}. More than {neighbours.MOST} need vectors of your own."
             )
 
     def replacements(
@@ -92,4 +97,4 @@ class EmbeddingNeighbours:
     ) -> Sequence[str]:
         """See `attacks.protocols.Transformation.replacements`."""
         word = current.word(index)
-        return tuple(match_case(n.word, word) for n in neighbours.nearest(word)[: self.most])
+        return tuple(match_case(n.word, word) for n in self.vectors.nearest(word, self.most))

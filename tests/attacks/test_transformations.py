@@ -222,7 +222,7 @@ def test_neighbours_keep_capitals_and_their_order() -> None:
 
 @pytest.mark.parametrize("most", [0, 51])
 def test_more_neighbours_than_the_table_holds_are_refused(most: int) -> None:
-    with pytest.raises(AttackError, match="holds 50"):
+    with pytest.raises(AttackError, match="are 1 to 50"):
         EmbeddingNeighbours(most=most)
 
 
