@@ -27,7 +27,10 @@ single words. Attacks that need gradients follow them to a target, and refuse `h
 
 What an attack needs beside the victim's answers: *gradient* and *its words* are had of a transformers
 model; *encoder* is `--similarity`, *masked LM* and *LM* are `--masked-lm`; small ones install with
-Withstand.
+Withstand. `--resource vectors=FILE` puts word vectors of your own in the place of the table of
+neighbours, and `--resource tagger=MODEL` a spaCy model in that of the tagger, wherever an attack reads
+them. Thresholds stay: with the published counter-fitted vectors TextFooler's is `--set min_cosine=0.5`
+in its code, and 0.7 in the paper. `withstand ls resources -v` says what is built in.
 """
 NEEDS = {
     FIRST_ORDER: "gradient",

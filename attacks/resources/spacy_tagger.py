@@ -85,10 +85,8 @@ def _tags(tagger: SpacyTagger, words: tuple[str, ...]) -> tuple[str, ...]:
 @lru_cache(maxsize=2)
 def _pipeline(tagger: SpacyTagger) -> Callable[[tuple[str, ...]], Any]:
     """A function from words to a document of as many tokens."""
-    spacy = import_module("spacy")
-    documents = import_module("spacy.tokens")
     try:
-        # A package is loaded by its folder as well: that of the files is the one with its config.
+        spacy, documents = import_module("spacy"), import_module("spacy.tokens")
         pipeline = spacy.load(_loadable(tagger.folder), exclude=list(UNUSED))
     except (OSError, ValueError, ImportError) as error:
         raise AttackError(f"The spaCy model {tagger.model} cannot be loaded: {error}") from error
