@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
-from attacks.models import Floats, Question
+from attacks.models import Floats, Question, Written
 from attacks.text import Candidate, Text
 
 if TYPE_CHECKING:
@@ -103,15 +103,17 @@ class Scored:
     """A candidate with the victim's answer.
 
     `score` is the goal's: higher is nearer to success; rounded, so that float noise decides nothing.
-    `probabilities` are those of all labels, shape (labels,).
+    `probabilities` are those of all labels, shape (labels,); `confidence` is that of the gold label. A
+    victim that writes gives `written` instead, and has no label to predict.
     """
 
     candidate: Candidate
     score: float
     succeeded: bool
-    predicted: int
-    confidence: float
+    predicted: int | None
+    confidence: float | None
     probabilities: Floats = field(compare=False, repr=False)
+    written: Written | None = None
 
     @property
     def rank(self) -> tuple[bool, float]:
@@ -136,7 +138,15 @@ class TextGoal(Protocol):
         """(score, succeeded) for a candidate and the victim's answer to it."""
 
 
-AnyGoal = Goal | TextGoal
+@runtime_checkable
+class WrittenGoal(Protocol):
+    """A goal for a victim that writes."""
+
+    def judge_written(self, written: Written, reference: str | None) -> tuple[float, bool]:
+        """(score, succeeded) for what was written where `reference` (None: unknown) should have been."""
+
+
+AnyGoal = Goal | TextGoal | WrittenGoal
 
 
 @runtime_checkable

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from attacks.errors import AttackError
 from attacks.goals import predicted
-from attacks.models import Floats, Inputs, Slopes, Swaps
+from attacks.models import Floats, Inputs, Slopes, Swaps, Written
 from attacks.outcomes import Example
 from attacks.protocols import (
     FIRST_ORDER,
@@ -23,6 +24,7 @@ from attacks.protocols import (
     Sloped,
     Steps,
     TextGoal,
+    WrittenGoal,
     proposals,
 )
 from attacks.recipe import Recipe
@@ -31,9 +33,12 @@ from attacks.text import Candidate, changed_between
 GAIN_DECIMALS = 4
 """First-order estimates are compared after rounding to so many decimals of the largest."""
 
+NO_PROBABILITIES = np.empty(0, dtype=np.float32)
+"""Of a victim that writes."""
+
 
 class NothingToAttack(Exception):  # noqa: N818 - a signal inside the engine, not an error
-    """The victim gets the example wrong as it stands, or the goal leaves it alone."""
+    """The victim gets the example wrong as it stands, or the goal leaves it alone or is met already."""
 
 
 class BudgetSpent(Exception):  # noqa: N818 - a signal inside the engine, not an error
@@ -66,7 +71,7 @@ class Attempt:
         self.best: Scored | None = None
         self.reach: Sequence[int] | None = None
         self.seed = seed
-        self._judged = _judging(recipe.goal)
+        self._judged = _judging(recipe.goal, example)
         self._temperature = temperature
         self._budget = query_budget
         self._seen: set[Inputs] = set()
@@ -202,13 +207,14 @@ class Attempt:
         if affordable:
             self.queries += len(affordable)
             try:
-                logits: Floats = yield Ask(VICTIM, tuple(c.strings for c in affordable))
+                answers = yield Ask(VICTIM, tuple(c.strings for c in affordable))
             except GeneratorExit:  # never asked: another branch of the search came to an end
                 self.queries -= len(affordable)
                 self._seen -= new
                 raise
-            probabilities = softmax(logits, self._temperature)
-            results = [self._judge(c, p) for c, p in zip(affordable, probabilities, strict=True)]
+            if isinstance(answers, np.ndarray):
+                answers = softmax(answers, self._temperature)
+            results = [self._judge(c, a) for c, a in zip(affordable, answers, strict=True)]
         if not probing:
             for scored in results:
                 self.offer(scored)
@@ -270,7 +276,8 @@ class Attempt:
     def _opened(self) -> Scored:
         assert self.first is not None  # noqa: S101 - scored by the caller
         goal, example = self.recipe.goal, self.example
-        if self.first.predicted != example.label:
+        written = self.first.written is not None
+        if self.first.succeeded if written else self.first.predicted != example.label:
             raise NothingToAttack
         if isinstance(goal, Selective) and not goal.applies(example.text, example.label):
             raise NothingToAttack
@@ -289,13 +296,12 @@ class Attempt:
             kept.append(candidate)
         return kept, charged
 
-    def _judge(self, candidate: Candidate, probabilities: Floats) -> Scored:
-        label = self.example.label
-        score, succeeded = self._judged(candidate, probabilities, label)
-        confidence = float(probabilities[label])
-        return Scored(
-            candidate, score, succeeded, predicted(probabilities), confidence, probabilities
-        )
+    def _judge(self, candidate: Candidate, answer: Floats | Written) -> Scored:
+        score, succeeded = self._judged(candidate, answer)
+        if isinstance(answer, Written):
+            return Scored(candidate, score, succeeded, None, None, NO_PROBABILITIES, answer)
+        confidence = float(answer[self.example.label])
+        return Scored(candidate, score, succeeded, predicted(answer), confidence, answer)
 
     def offer(self, scored: Scored) -> None:
         """Let a text be the attempt's first, and its best where it is nearer to the goal than others."""
@@ -305,11 +311,21 @@ class Attempt:
             self.best = scored
 
 
-def _judging(goal: AnyGoal) -> Callable[[Candidate, Floats, int], tuple[float, bool]]:
+def _judging(goal: AnyGoal, example: Example) -> Callable[[Candidate, Any], tuple[float, bool]]:
+    """What judges a candidate and the victim's answer to it.
+
+    Kinds of goal are told apart once: to ask a protocol for every candidate would cost more than the
+    judgement.
+    """
+    label, reference = example.label, example.reference
+    if isinstance(goal, WrittenGoal):
+        judge_written = goal.judge_written
+        return lambda _, written: judge_written(written, reference)
     if isinstance(goal, TextGoal):
-        return goal.judge_text
+        judge_text = goal.judge_text
+        return lambda candidate, probabilities: judge_text(candidate, probabilities, label)
     judge = goal.judge
-    return lambda candidate, probabilities, label: judge(probabilities, label)
+    return lambda _, probabilities: judge(probabilities, label)
 
 
 def _comparable(row: Floats) -> list[float]:
