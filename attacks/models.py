@@ -177,3 +177,11 @@ class WhiteBox(Protocol):
         """A model that answers a word, as `(word,)`, with the `Words` that the victim holds nearest
         to it, scored by the cosine of their vectors; none for a word that is no single token.
         """
+
+
+@runtime_checkable
+class Drafting(Protocol):
+    """A victim that estimates what it would say (`attacks.drafts.GradientDraft`)."""
+
+    def gradient_draft(self) -> Model:
+        """As `WhiteBox.first_order`, for one text that is asked about many times with other swaps."""

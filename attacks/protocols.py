@@ -8,7 +8,7 @@ entered by `yield from`.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
@@ -26,6 +26,10 @@ MASKED_LM = "masked_lm"
 """Name of a masked language model, which answers a `Blank` with `Words`."""
 FLUENCY = "fluency"
 """Name of a language model that answers a `Fit` with the log-probability of the word."""
+DRAFT = "draft"
+"""Name of a model that stands in for the victim where candidates are only ranked (`Draft`)."""
+GRADIENT_DRAFT = "gradient_draft"
+"""Name of the victim's own estimates for the same purpose: it answers `Swaps` with `Slopes`."""
 VICTIM = "victim"
 """Name of the model under attack in the scheduler's table of models."""
 FIRST_ORDER = "first_order"
@@ -242,6 +246,26 @@ class ModelConstraint(Protocol):
         """Which candidates are acceptable, in order."""
 
 
+class Draft(Protocol):
+    """A cheap guess at the victim's answers. It says what is worth a query and decides no success."""
+
+    @property
+    def keep(self) -> int:
+        """Rewrites of a word that the victim is asked about."""
+
+    @property
+    def needs(self) -> str:
+        """Name of the model that is asked."""
+
+    def order(
+        self, attempt: Attempt, candidates: Sequence[Candidate], current: Candidate
+    ) -> Steps[list[Candidate]]:
+        """The candidates, each made from `current`, from the most promising to the least."""
+
+    def weights(self, attempt: Attempt, probes: Mapping[int, Candidate]) -> Steps[dict[int, float]]:
+        """How much each word of the original weighs, by the original without it; higher is more."""
+
+
 class Search(Protocol):
     """The order in which candidates are tried."""
 
@@ -258,3 +282,6 @@ class Composed(Protocol):
 
     def aimed_at(self, goal: AnyGoal) -> Search:
         """The search with another goal in each of them."""
+
+    def drafted(self, draft: Draft) -> Search:
+        """The search with each of them drafted that can be. Raises AttackError where none can."""

@@ -89,6 +89,19 @@ def attack(
             "wrong label seen without probabilities (default: the recipe's own).",
         ),
     ] = None,
+    draft: Annotated[
+        str | None,
+        typer.Option(
+            metavar="gradient|MODEL",
+            help="What guesses which rewrites are worth a query: the model's own gradient, or another "
+            "classifier with its labels. The model alone decides what succeeds (default: it is asked "
+            "about all).",
+        ),
+    ] = None,
+    draft_keep: Annotated[
+        int | None,
+        typer.Option(min=1, help="Rewrites of a word that a draft keeps at first (default: 2)."),
+    ] = None,
     similarity: Annotated[
         str, typer.Option(help="Sentence encoder for recipes that need one.")
     ] = ENCODER,
@@ -136,6 +149,8 @@ def attack(
         parameters=_parameters(settings or []),
         labels=tuple(name.strip() for name in labels.split(",") if name.strip()),
         goal=goal,
+        draft=draft,
+        draft_keep=draft_keep,
     )
     summary = attack_run(
         request,

@@ -7,6 +7,7 @@ with an interrupted audit; `suites.findings` turns the folder into numbers.
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from attacks.outcomes import Example
 from attacks.recipe import Recipe
 from attacks.victims import equipped
 from harness.calibration import fit_temperature
+from harness.plan import PlanError
 from harness.prediction import predict
 from reports.errors import ReportError
 from reports.folder import RunFolder
@@ -146,6 +148,8 @@ class Collector:
         known = self._outcomes.setdefault(campaign.check, {})
         if all(example.id in known for example in examples):
             return [known[example.id] for example in examples]
+        parameters = recipe.parameters()
+        self._same(campaign.check, parameters)
         self.folder.append(
             "campaign",
             check=campaign.check,
@@ -156,7 +160,7 @@ class Collector:
             query_budget=self.query_budget,
             recipe={
                 "source": recipe.source,
-                "parameters": recipe.parameters(),
+                "parameters": parameters,
                 "deviations": list(recipe.deviations),
             },
         )
@@ -172,6 +176,19 @@ class Collector:
             )
         known.update({outcome.example_id: outcome for outcome in outcomes})
         return outcomes
+
+    def _same(self, check: str, parameters: Mapping[str, Any]) -> None:
+        """Raise PlanError where an earlier process ran the recipe with other parameters."""
+        now = json.loads(json.dumps(parameters))
+        for event in self.folder.events():
+            if event["event"] == "campaign" and event["check"] == check:
+                if event["recipe"]["parameters"] != now:
+                    raise PlanError(
+                        f"The attack '{check}' is not the one that the run {self.folder.id} began with: "
+                        "its parameters, or a file or a model that they name, have changed. Start a new "
+                        "run without --resume."
+                    )
+                return
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from attacks.errors import AttackError
-from attacks.models import Model, Victim, WhiteBox, Writer
-from attacks.protocols import FIRST_ORDER, NEAREST_WORDS, VICTIM, WrittenGoal
+from attacks.models import Drafting, Model, Victim, WhiteBox, Writer
+from attacks.protocols import FIRST_ORDER, GRADIENT_DRAFT, NEAREST_WORDS, VICTIM, WrittenGoal
 from attacks.recipe import Recipe
 
-ABILITIES = (FIRST_ORDER, NEAREST_WORDS)
+ABILITIES = (FIRST_ORDER, GRADIENT_DRAFT, NEAREST_WORDS)
 """Needs of recipes that the victim itself serves; all others are constraint models."""
 
 
@@ -27,7 +27,8 @@ def equipped(
         for need in recipe.needs:
             if need not in ABILITIES or need in found:
                 continue
-            if not isinstance(victim, WhiteBox):
+            model = _inside(victim, need)
+            if model is None:
                 raise AttackError(
                     f"The attack '{recipe.name}' looks inside the model (it needs '{need}'), and "
                     f"a victim of "
@@ -35,8 +36,16 @@ def equipped(
                     f"asks, or a "
                     "transformers model."
                 )
-            found[need] = victim.first_order() if need == FIRST_ORDER else victim.nearest_words()
+            found[need] = model
     return found
+
+
+def _inside(victim: Victim, need: str) -> Model | None:
+    if need == GRADIENT_DRAFT:
+        return victim.gradient_draft() if isinstance(victim, Drafting) else None
+    if not isinstance(victim, WhiteBox):
+        return None
+    return victim.first_order() if need == FIRST_ORDER else victim.nearest_words()
 
 
 def check_goal(recipe: Recipe, victim: Model) -> None:
