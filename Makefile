@@ -29,11 +29,14 @@ test-slow: $(VENV)/.installed-test  ## the tests that take minutes of model time
 test-attacks: $(VENV)/.installed-test  ## every attack on ten film reviews and a model trained on the spot
 	$(BIN)/python -m pytest -q -n 2 -m slow tests/attacks
 
-bench-attacks: $(VENV)/.installed-test  ## campaigns beside the models' own time and TextAttack, cost of `standard`, memory; after `make demo`
+bench-attacks: $(VENV)/.installed-test  ## campaigns beside the models' own time and TextAttack, drafts, cost of `standard`, memory; after `make demo`
 	@test -d models/rt-plain || { echo "There is no models/rt-plain: run \`make demo\` first." >&2; exit 2; }
 	$(BIN)/python benchmarks/limit.py models/rt-plain
 	$(BIN)/python benchmarks/against_textattack.py models/rt-plain -n 30 --installed 3
 	$(BIN)/python benchmarks/against_textattack.py models/rt-plain --join 12 -n 4 --installed 0 --recipes deepwordbug
+	$(BIN)/python benchmarks/against_textattack.py models/rt-plain -n 30 --installed 0 --draft
+	$(BIN)/python benchmarks/against_textattack.py models/rt-plain --join 12 -n 4 --installed 0 --recipes deepwordbug --draft
+	$(BIN)/python benchmarks/drafting.py models/rt-plain
 	$(BIN)/python benchmarks/ensemble.py models/rt-plain
 	$(BIN)/python benchmarks/memory.py
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -83,10 +84,24 @@ class Slopes:
     weights: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a victim that writes says to one input.
+
+    Attributes:
+        text: what it wrote.
+        likelihood: mean log-probability a token that it gives the text it was asked to write, in nats;
+            None of a victim that was not asked for one, or does not know.
+    """
+
+    text: str
+    likelihood: float | None = None
+
+
 Question = Inputs | Swaps | Blank | Fit
 """What the scheduler asks a model: hashable, so that equal questions are asked once."""
 
-Answer = Floats | Words | Slopes
+Answer = Floats | Words | Slopes | Written
 """What a model says to one question: a row of numbers, for most."""
 
 
@@ -95,6 +110,8 @@ def finite(answer: Answer) -> bool:
     if isinstance(answer, Slopes):
         rows = (answer.logits, answer.gains, answer.weights)
         return all(bool(np.isfinite(row).all()) for row in rows)
+    if isinstance(answer, Written):
+        return answer.likelihood is None or math.isfinite(answer.likelihood)
     return bool(np.isfinite(answer.scores if isinstance(answer, Words) else answer).all())
 
 
@@ -131,6 +148,15 @@ class Victim(Model, Protocol):
 
 
 @runtime_checkable
+class Writer(Protocol):
+    """A victim that answers with text: a model whose `run` gives a `Written` an encoding."""
+
+    @property
+    def writes(self) -> str:
+        """What, in words for messages: "translations"."""
+
+
+@runtime_checkable
 class Truncating(Protocol):
     """A victim that reads no more than the beginning of a long text."""
 
@@ -151,3 +177,11 @@ class WhiteBox(Protocol):
         """A model that answers a word, as `(word,)`, with the `Words` that the victim holds nearest
         to it, scored by the cosine of their vectors; none for a word that is no single token.
         """
+
+
+@runtime_checkable
+class Drafting(Protocol):
+    """A victim that estimates what it would say (`attacks.drafts.GradientDraft`)."""
+
+    def gradient_draft(self) -> Model:
+        """As `WhiteBox.first_order`, for one text that is asked about many times with other swaps."""

@@ -25,12 +25,20 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One labelled text. `id` is stable across runs; `group` names its family (a movie, an author)."""
+    """One labelled text, or one with the text that a victim is to write for it.
+
+    Attributes:
+        id: stable across runs.
+        label: number of the gold label; 0, and without meaning, where there is a `reference`.
+        group: its family (a movie, an author).
+        reference: what a victim that writes should write (a translation, say).
+    """
 
     id: str
     text: Text
     label: int
     group: str | None = None
+    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,8 @@ class Outcome:
         queries: inputs the search asked to have scored, repeats included (raw).
         unique_queries: distinct inputs among them.
         error: the traceback of an errored example.
+        reference: what a victim that writes should have written.
+        written_before, written_after: what it wrote for the two; labels and confidences are None then.
     """
 
     example_id: str
@@ -75,6 +85,9 @@ class Outcome:
     queries: int
     unique_queries: int
     error: str | None = None
+    reference: str | None = None
+    written_before: str | None = None
+    written_after: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

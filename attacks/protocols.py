@@ -8,13 +8,13 @@ entered by `yield from`.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
-from attacks.models import Floats, Question
+from attacks.models import Floats, Question, Written
 from attacks.text import Candidate, Text
 
 if TYPE_CHECKING:
@@ -26,12 +26,16 @@ MASKED_LM = "masked_lm"
 """Name of a masked language model, which answers a `Blank` with `Words`."""
 FLUENCY = "fluency"
 """Name of a language model that answers a `Fit` with the log-probability of the word."""
+DRAFT = "draft"
+"""Name of a model that stands in for the victim where candidates are only ranked (`Draft`)."""
+GRADIENT_DRAFT = "gradient_draft"
+"""Name of the victim's own estimates for the same purpose: it answers `Swaps` with `Slopes`."""
 VICTIM = "victim"
 """Name of the model under attack in the scheduler's table of models."""
 FIRST_ORDER = "first_order"
 NEAREST_WORDS = "nearest_words"
 """Names of its gradients and its word vectors in the same table (see `attacks.models.WhiteBox`)."""
-ABILITIES = (FIRST_ORDER, NEAREST_WORDS)
+ABILITIES = (FIRST_ORDER, GRADIENT_DRAFT, NEAREST_WORDS)
 """Needs of recipes that the victim itself serves; all others are models beside it."""
 
 
@@ -105,15 +109,17 @@ class Scored:
     """A candidate with the victim's answer.
 
     `score` is the goal's: higher is nearer to success; rounded, so that float noise decides nothing.
-    `probabilities` are those of all labels, shape (labels,).
+    `probabilities` are those of all labels, shape (labels,); `confidence` is that of the gold label. A
+    victim that writes gives `written` instead, and has no label to predict.
     """
 
     candidate: Candidate
     score: float
     succeeded: bool
-    predicted: int
-    confidence: float
+    predicted: int | None
+    confidence: float | None
     probabilities: Floats = field(compare=False, repr=False)
+    written: Written | None = None
 
     @property
     def rank(self) -> tuple[bool, float]:
@@ -138,7 +144,15 @@ class TextGoal(Protocol):
         """(score, succeeded) for a candidate and the victim's answer to it."""
 
 
-AnyGoal = Goal | TextGoal
+@runtime_checkable
+class WrittenGoal(Protocol):
+    """A goal for a victim that writes."""
+
+    def judge_written(self, written: Written, reference: str | None) -> tuple[float, bool]:
+        """(score, succeeded) for what was written where `reference` (None: unknown) should have been."""
+
+
+AnyGoal = Goal | TextGoal | WrittenGoal
 
 
 @runtime_checkable
@@ -234,6 +248,26 @@ class ModelConstraint(Protocol):
         """Which candidates are acceptable, in order."""
 
 
+class Draft(Protocol):
+    """A cheap guess at the victim's answers. It says what is worth a query and decides no success."""
+
+    @property
+    def keep(self) -> int:
+        """Rewrites of a word that the victim is asked about."""
+
+    @property
+    def needs(self) -> str:
+        """Name of the model that is asked."""
+
+    def order(
+        self, attempt: Attempt, candidates: Sequence[Candidate], current: Candidate
+    ) -> Steps[list[Candidate]]:
+        """The candidates, each made from `current`, from the most promising to the least."""
+
+    def weights(self, attempt: Attempt, probes: Mapping[int, Candidate]) -> Steps[dict[int, float]]:
+        """How much each word of the original weighs, by the original without it; higher is more."""
+
+
 class Search(Protocol):
     """The order in which candidates are tried."""
 
@@ -250,3 +284,6 @@ class Composed(Protocol):
 
     def aimed_at(self, goal: AnyGoal) -> Search:
         """The search with another goal in each of them."""
+
+    def drafted(self, draft: Draft) -> Search:
+        """The search with each of them drafted that can be. Raises AttackError where none can."""

@@ -11,9 +11,11 @@ from attacks.errors import AttackError
 from attacks.protocols import (
     ABILITIES,
     FIRST_ORDER,
+    GRADIENT_DRAFT,
     AnyGoal,
     Composed,
     Constraint,
+    Draft,
     ModelConstraint,
     ModelTransformation,
     Protection,
@@ -38,6 +40,7 @@ class Recipe:
         constraints: in the order from cheap to dear; those that need a model come last.
         needs: names of constraint models that the scheduler must have beside the victim.
         deviations: every way in which it differs from the paper, in words.
+        draft: what guesses which candidates are worth a query (None: all of them are asked).
 
     Raises AttackError where it follows gradients and its goal has none.
     """
@@ -52,9 +55,10 @@ class Recipe:
     constraints: tuple[Constraint | ModelConstraint, ...] = ()
     needs: tuple[str, ...] = ()
     deviations: tuple[str, ...] = ()
+    draft: Draft | None = None
 
     def __post_init__(self) -> None:
-        if FIRST_ORDER in self.needs and not isinstance(self.goal, Sloped):
+        if {FIRST_ORDER, GRADIENT_DRAFT} & set(self.needs) and not isinstance(self.goal, Sloped):
             raise AttackError(
                 f"The attack '{self.name}' follows gradients, and the goal {type(self.goal).__name__} "
                 "has none to follow. Use an attack that only asks, or the goal untargeted or targeted."
@@ -95,15 +99,39 @@ class Recipe:
         models = (need for need in self.needs if need not in ABILITIES)
         return tuple(dict.fromkeys([*_read_by(parts), *models]))
 
+    @property
+    def draftable(self) -> bool:
+        """Whether there is something that a draft could save."""
+        return isinstance(self.search, Composed) or getattr(self.search, "drafts", False)
+
+    def drafted(self, draft: Draft) -> Recipe:
+        """The same recipe, in which the victim is asked only about what `draft` finds promising.
+
+        Raises AttackError where its search asks about nothing that could be left out, or its goal has no
+        gradient and the draft is one.
+        """
+        search = self.search
+        if isinstance(search, Composed):
+            search = search.drafted(draft)
+        elif not self.draftable:
+            raise AttackError(
+                f"The attack '{self.name}' cannot be drafted: its search ({type(search).__name__}) does "
+                "not choose among the rewrites of a word. Run it without a draft."
+            )
+        needs = tuple(dict.fromkeys((*self.needs, draft.needs)))
+        return dataclasses.replace(self, search=search, needs=needs, draft=draft)
+
     def parameters(self) -> dict[str, Any]:
         """Every resolved parameter as plain JSON values: what decides the outcomes of the recipe."""
-        parts = {
+        parts: dict[str, Any] = {
             "goal": self.goal,
             "transformation": self.transformation,
             "search": self.search,
             "protections": self.protections,
             "constraints": self.constraints,
         }
+        if self.draft is not None:
+            parts["draft"] = self.draft
         return {key: _plain(value) for key, value in parts.items()}
 
 

@@ -1,7 +1,7 @@
 """Campaigns beside TextAttack's own loop, on the same model, examples, lexicons and parameters:
 
     python benchmarks/against_textattack.py MODEL [--data SOURCE] [-n EXAMPLES] [--installed EXAMPLES]
-        [--join SNIPPETS] [--pairs P] [--recipes NAME,NAME]
+        [--join SNIPPETS] [--pairs P] [--recipes NAME,NAME] [--draft]
 
 Three ways to run an attack are timed in turn over P pairs, each against ours (`withstand`):
 - `installed`: TextAttack with its `HuggingFaceModelWrapper`, which pads every text to the tokenizer's
@@ -27,6 +27,7 @@ import numpy as np
 from attacks import recipes
 from attacks.bridge import VictimWrapper, recipe, stand_ins
 from attacks.bridge.importing import quiet, textattack
+from attacks.drafts import GradientDraft
 from attacks.engine.cache import Cache
 from attacks.engine.scheduler import Job, run
 from attacks.models import Model
@@ -149,6 +150,7 @@ def main() -> None:
     parser.add_argument("--join", type=int, default=1)
     parser.add_argument("--pairs", type=int, default=2)
     parser.add_argument("--recipes", default=RECIPES)
+    parser.add_argument("--draft", action="store_true", help="ours is drafted by the gradient")
     options = parser.parse_args()
     loaded = load_classifier(options.model)
     rows = list(load_split(options.data, labels=loaded.labels).rows)
@@ -170,6 +172,8 @@ def main() -> None:
     )
     for name in options.recipes.split(","):
         ours = recipes.load(name, **OURS.get(name, {}))
+        if options.draft:
+            ours = ours.drafted(GradientDraft())
         models = Auxiliaries().load({*ours.needs, "similarity"})
         mine = equipped(victim, models, [ours])
         by_us(ours, rows[:2], mine)  # warms up

@@ -49,8 +49,6 @@ ENCODER_LENGTH = 256
 """Tokens of a text that a sentence encoder reads at most."""
 LANGUAGE_MODEL_LENGTH = 128
 """Tokens around a place that a language model reads at most."""
-LANGUAGE_MODEL_LENGTH = 128
-"""Tokens around a place that a language model reads."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any
 import tomli_w
 
 from attacks import goals, recipes
+from attacks.drafts import KEEP
 from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
 from attacks.errors import AttackError
@@ -23,6 +24,7 @@ from reports.folder import RunFolder
 from reports.manifest import collect
 from reports.progress import Progress
 from reports.sessions import start_or_resume
+from suites.draft import chosen_draft, loaded_draft
 from suites.endpoint import Limits, is_endpoint, open_endpoint
 from suites.evidence import Collector, Target, UnusableModelError, sample
 from suites.findings import audit_results
@@ -39,6 +41,8 @@ class AttackRequest:
         parameters: of the recipe, where they are not its defaults.
         goal: as `attacks.goals.parsed` reads it (None: the recipe's own).
         resources: as `attacks.resources.own.resolved` reads them, in the place of the built-in ones.
+        draft: as `suites.draft.chosen_draft` reads it (None: the model itself is asked about all).
+        draft_keep: rewrites of a word that it keeps at first (None: as many as it does by itself).
     """
 
     model: str
@@ -56,6 +60,8 @@ class AttackRequest:
     labels: tuple[str, ...] = ()
     goal: str | None = None
     resources: Mapping[str, str] = field(default_factory=dict)
+    draft: str | None = None
+    draft_keep: int | None = None
 
     @property
     def auxiliaries(self) -> Auxiliaries:
@@ -105,6 +111,11 @@ def attack_run(
     labels, examples = _load(request)
     if request.goal is not None:
         recipe = recipe.aimed_at(goals.parsed(request.goal, labels))
+    draft = None
+    if request.draft is not None:
+        keep = KEEP if request.draft_keep is None else request.draft_keep
+        draft = chosen_draft(request.draft, keep, labels, request.model)
+        recipe.drafted(draft)
     if remote is not None and cache is not None:
         # So that another model behind the same URL is not taken for the one that the cache knows.
         remote.recognize()
@@ -130,10 +141,14 @@ def attack_run(
             device=device,
             data=None,
         )
+        models = request.auxiliaries.load(recipe.needs, device)
+        if draft is not None:
+            draft, beside = loaded_draft(draft, labels, device, request.max_length or LONGEST)
+            recipe, models = recipe.drafted(draft), {**models, **beside}
         collector = Collector(
             folder,
             Target(victim, [], chosen, [], chosen, []),
-            request.auxiliaries.load(recipe.needs, device),
+            models,
             progress,
             seed=request.seed,
             query_budget=request.query_budget,
@@ -173,6 +188,7 @@ def summarize(
         "model": request.model,
         "data": request.data,
         "goal": request.goal,
+        "draft": request.draft,
         "recipe": {"name": attack["name"], "seed": request.seed, **attack["recipe"]},
         "max_length": request.max_length,
         "query_budget": request.query_budget,
@@ -196,6 +212,7 @@ def show(summary: Mapping[str, Any]) -> None:
         f"{summary['recipe']['name']} on {summary['model']}, {counts['total']} examples of "
         f"{summary['data']}",
         *(_told(summary["goal"]) if summary["goal"] else ()),
+        *([f"  draft                {summary['draft']}"] if summary["draft"] else ()),
         f"  clean accuracy       {shown_estimate(summary['clean_accuracy'])}",
         f"  robust accuracy      {shown_estimate(summary['robust_accuracy'])}",
         f"  attack success rate  {shown_estimate(summary['attack_success_rate'])}",

@@ -89,6 +89,19 @@ def attack(
             "wrong label seen without probabilities (default: the recipe's own).",
         ),
     ] = None,
+    draft: Annotated[
+        str | None,
+        typer.Option(
+            metavar="gradient|MODEL",
+            help="What guesses which rewrites are worth a query: the model's own gradient, or another "
+            "classifier with its labels. The model alone decides what succeeds (default: it is asked "
+            "about all).",
+        ),
+    ] = None,
+    draft_keep: Annotated[
+        int | None,
+        typer.Option(min=1, help="Rewrites of a word that a draft keeps at first (default: 2)."),
+    ] = None,
     similarity: Annotated[
         str, typer.Option(help="Sentence encoder for recipes that need one.")
     ] = ENCODER,
@@ -145,6 +158,8 @@ def attack(
         labels=tuple(name.strip() for name in labels.split(",") if name.strip()),
         goal=goal,
         resources=dict(_pair(text, "--resource", "NAME=VALUE") for text in resource or []),
+        draft=draft,
+        draft_keep=draft_keep,
     )
     summary = attack_run(
         request,

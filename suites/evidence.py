@@ -24,6 +24,7 @@ from attacks.outcomes import Example
 from attacks.recipe import Recipe
 from attacks.victims import equipped
 from harness.calibration import fit_temperature
+from harness.plan import PlanError
 from harness.prediction import predict
 from reports.errors import ReportError
 from reports.folder import RunFolder
@@ -144,10 +145,11 @@ class Collector:
             query_budget=self.query_budget,
             model=self.target.victim.fingerprint,
         )
-        self._same_attack(campaign.check, recipe)
         known = self._outcomes.setdefault(campaign.check, {})
         if all(example.id in known for example in examples):
             return [known[example.id] for example in examples]
+        parameters = recipe.parameters()
+        self._same(campaign.check, parameters)
         self.folder.append(
             "campaign",
             check=campaign.check,
@@ -158,7 +160,7 @@ class Collector:
             query_budget=self.query_budget,
             recipe={
                 "source": recipe.source,
-                "parameters": recipe.parameters(),
+                "parameters": parameters,
                 "deviations": list(recipe.deviations),
             },
         )
@@ -175,18 +177,18 @@ class Collector:
         known.update({outcome.example_id: outcome for outcome in outcomes})
         return outcomes
 
-    def _same_attack(self, check: str, recipe: Recipe) -> None:
-        """Refuse to add to the outcomes of an attack with other parameters or resources."""
-        now = json.loads(json.dumps(recipe.parameters()))
+    def _same(self, check: str, parameters: Mapping[str, Any]) -> None:
+        """Raise PlanError where an earlier process ran the recipe with other parameters."""
+        now = json.loads(json.dumps(parameters))
         for event in self.folder.events():
-            if event["event"] != "campaign" or event["check"] != check:
-                continue
-            if event["recipe"]["parameters"] != now:
-                raise ReportError(
-                    f"The run {self.folder.id} began the attack '{recipe.name}' with other parameters "
-                    "or resources: a file that it reads has changed since, or Withstand has. Start a "
-                    "new run without --resume."
-                )
+            if event["event"] == "campaign" and event["check"] == check:
+                if event["recipe"]["parameters"] != now:
+                    raise PlanError(
+                        f"The attack '{check}' is not the one that the run {self.folder.id} began with: "
+                        "its parameters, or a file or a model that they name, have changed. Start a new "
+                        "run without --resume."
+                    )
+                return
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -19,7 +19,17 @@ from attacks.engine.attempt import Attempt, NothingToAttack
 from attacks.errors import AttackError
 from attacks.goals import Untargeted
 from attacks.models import Floats, Inputs, Slopes, Swaps
-from attacks.protocols import FIRST_ORDER, SIMILARITY, VICTIM, AnyGoal, Ask, Scored, Search, Steps
+from attacks.protocols import (
+    FIRST_ORDER,
+    SIMILARITY,
+    VICTIM,
+    AnyGoal,
+    Ask,
+    Draft,
+    Scored,
+    Search,
+    Steps,
+)
 from attacks.text import Text, rewritten
 
 
@@ -73,6 +83,10 @@ class TextAttackSearch:
             "A TextAttack attack has a goal of its own. Make it in a file with the goal function you "
             "want (textattack:FILE.py:NAME), or use one of the attacks here with --goal."
         )
+
+    def drafted(self, draft: Draft) -> Search:
+        """Raises AttackError: TextAttack chooses by itself what it asks."""
+        raise AttackError("A TextAttack attack cannot be drafted. Run it without a draft.")
 
     def run(self, attempt: Attempt) -> Steps[Scored]:
         """See `attacks.protocols.Search.run`.

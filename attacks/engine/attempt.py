@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from attacks.errors import AttackError
 from attacks.goals import predicted
-from attacks.models import Floats, Inputs, Slopes, Swaps
+from attacks.models import Floats, Inputs, Slopes, Swaps, Written
 from attacks.outcomes import Example
 from attacks.protocols import (
+    DRAFT,
     FIRST_ORDER,
+    GRADIENT_DRAFT,
     VICTIM,
     AnyGoal,
     Ask,
     Constraint,
+    Draft,
+    ModelConstraint,
     ModelTransformation,
     Scored,
     Selective,
     Sloped,
     Steps,
     TextGoal,
+    WrittenGoal,
     proposals,
 )
 from attacks.recipe import Recipe
@@ -31,9 +37,12 @@ from attacks.text import Candidate, changed_between
 GAIN_DECIMALS = 4
 """First-order estimates are compared after rounding to so many decimals of the largest."""
 
+NO_PROBABILITIES = np.empty(0, dtype=np.float32)
+"""Of a victim that writes."""
+
 
 class NothingToAttack(Exception):  # noqa: N818 - a signal inside the engine, not an error
-    """The victim gets the example wrong as it stands, or the goal leaves it alone."""
+    """The victim gets the example wrong as it stands, or the goal leaves it alone or is met already."""
 
 
 class BudgetSpent(Exception):  # noqa: N818 - a signal inside the engine, not an error
@@ -45,7 +54,8 @@ class Attempt:
 
     The budget counts distinct inputs: asking twice for the same string costs nothing. Random numbers
     derive from (run seed, example id, recipe name), so neither order nor neighbours change them.
-    `reach` is how many characters of each field the victim reads (None: all of them), `seed` the run's.
+    `reach` is how many characters of each field the victim reads (None: all of them), `seed` the run's;
+    `left_out` says whether a draft has kept anything back.
     """
 
     def __init__(
@@ -66,7 +76,8 @@ class Attempt:
         self.best: Scored | None = None
         self.reach: Sequence[int] | None = None
         self.seed = seed
-        self._judged = _judging(recipe.goal)
+        self.left_out = False
+        self._judged = _judging(recipe.goal, example)
         self._temperature = temperature
         self._budget = query_budget
         self._seen: set[Inputs] = set()
@@ -132,10 +143,13 @@ class Attempt:
         current: Candidate,
         index: int,
         transformation: ModelTransformation | None = None,
+        *,
+        all_of_them: bool = False,
     ) -> Steps[list[Candidate]]:
         """Rewrites of word `index` of `current` that pass every constraint, in proposal order.
 
-        They are those of the recipe's transformation, where no other is given.
+        They are those of the recipe's transformation, where no other is given; where the recipe is
+        drafted, the most promising of them, unless `all_of_them` are asked for.
         """
         part = transformation or self.recipe.transformation
         found = yield from proposals(part, current, index, self.rng)
@@ -146,6 +160,8 @@ class Attempt:
             elif self.may_change(proposal, current, index):
                 new[proposal] = None
         new.pop(current, None)
+        if self.recipe.draft is not None and not all_of_them:
+            return (yield from self._promising(list(new), current, self.recipe.draft))
         return (yield from self.admissible(list(new), current))
 
     def may_change(self, proposal: Candidate, current: Candidate, index: int | None = None) -> bool:
@@ -157,12 +173,40 @@ class Attempt:
             for protection in self.recipe.protections
         )
 
-    def admissible(
-        self, candidates: Sequence[Candidate], previous: Candidate
+    def _promising(
+        self, candidates: Sequence[Candidate], current: Candidate, draft: Draft
     ) -> Steps[list[Candidate]]:
-        """Those candidates, made from `previous` in one step, that every constraint allows."""
+        """As many admissible candidates as the draft keeps, in the order in which they were proposed.
+
+        Constraints that need a model are asked only of what the draft finds promising.
+        """
+        plain = tuple(c for c in self.recipe.constraints if isinstance(c, Constraint))
+        dear = tuple(c for c in self.recipe.constraints if not isinstance(c, Constraint))
+        cheap = yield from self.admissible(candidates, current, plain)
+        if len(cheap) <= draft.keep:
+            return (yield from self.admissible(cheap, current, dear))
+        self.left_out = True
+        ordered = yield from draft.order(self, cheap, current)
+        kept: set[Candidate] = set()
+        for start in range(0, len(ordered), draft.keep):
+            found = yield from self.admissible(ordered[start : start + draft.keep], current, dear)
+            kept.update(found[: draft.keep - len(kept)])
+            if len(kept) == draft.keep:
+                break
+        return [candidate for candidate in cheap if candidate in kept]
+
+    def admissible(
+        self,
+        candidates: Sequence[Candidate],
+        previous: Candidate,
+        constraints: Sequence[Constraint | ModelConstraint] | None = None,
+    ) -> Steps[list[Candidate]]:
+        """Those candidates, made from `previous` in one step, that every constraint allows.
+
+        They are those of the recipe, where no others are given.
+        """
         kept = list(candidates)
-        for constraint in self.recipe.constraints:
+        for constraint in self.recipe.constraints if constraints is None else constraints:
             if not kept:
                 break
             if isinstance(constraint, Constraint):
@@ -202,13 +246,14 @@ class Attempt:
         if affordable:
             self.queries += len(affordable)
             try:
-                logits: Floats = yield Ask(VICTIM, tuple(c.strings for c in affordable))
+                answers = yield Ask(VICTIM, tuple(c.strings for c in affordable))
             except GeneratorExit:  # never asked: another branch of the search came to an end
                 self.queries -= len(affordable)
                 self._seen -= new
                 raise
-            probabilities = softmax(logits, self._temperature)
-            results = [self._judge(c, p) for c, p in zip(affordable, probabilities, strict=True)]
+            if isinstance(answers, np.ndarray):
+                answers = softmax(answers, self._temperature)
+            results = [self._judge(c, a) for c, a in zip(affordable, answers, strict=True)]
         if not probing:
             for scored in results:
                 self.offer(scored)
@@ -248,29 +293,50 @@ class Attempt:
         self, options: Mapping[int, Sequence[str]], current: Candidate
     ) -> Steps[tuple[Slopes, int]]:
         """What the gradient says, and the sign that a gain has to be taken with."""
-        goal = self.recipe.goal
-        if not isinstance(goal, Sloped):
-            raise AttackError(f"The goal {type(goal).__name__} has no gradient to follow.")
-        label, sign = goal.slope(self.example.label)
         if not self._affordable([current])[0]:
             raise BudgetSpent
         self.queries += 1
-        swaps = Swaps(
-            strings=current.strings,
-            label=label,
-            spans=tuple(current.span(index) for index in options),
-            replacements=tuple(tuple(options[index]) for index in options),
-        )
+        swaps, sign = self._swaps(options, current)
         answers: list[Slopes] = yield Ask(FIRST_ORDER, (swaps,))
         (probabilities,) = softmax(answers[0].logits[np.newaxis], self._temperature)
         self.offer(self._judge(current, probabilities))
         self._opened()
         return answers[0], sign
 
+    def _swaps(self, options: Mapping[int, Sequence[str]], current: Candidate) -> tuple[Swaps, int]:
+        """The question after a gradient, and the sign that a gain has to be taken with."""
+        goal = self.recipe.goal
+        if not isinstance(goal, Sloped):
+            raise AttackError(f"The goal {type(goal).__name__} has no gradient to follow.")
+        label, sign = goal.slope(self.example.label)
+        spans = tuple(current.span(index) for index in options)
+        replacements = tuple(tuple(options[index]) for index in options)
+        return Swaps(current.strings, label, spans, replacements), sign
+
+    def drafted_gains(self, options: Mapping[int, Sequence[str]]) -> Steps[dict[int, list[float]]]:
+        """As `first_order` of the original, for a draft: no query is counted."""
+        swaps, sign = self._swaps(options, self.original)
+        answers: list[Slopes] = yield Ask(GRADIENT_DRAFT, (swaps,))
+        gains = iter(_comparable(answers[0].gains * sign))
+        return {index: [next(gains) for _ in options[index]] for index in options}
+
+    def drafted_weights(self, indices: Sequence[int]) -> Steps[dict[int, float]]:
+        """As `weights`, of a draft."""
+        swaps, _ = self._swaps(dict.fromkeys(indices, ()), self.original)
+        answers: list[Slopes] = yield Ask(GRADIENT_DRAFT, (swaps,))
+        return dict(zip(indices, _comparable(answers[0].weights), strict=True))
+
+    def drafted_ranks(self, candidates: Sequence[Candidate]) -> Steps[list[tuple[bool, float]]]:
+        """As `score`, by the draft model: whether it would be a success, and the goal's score."""
+        logits: Floats = yield Ask(DRAFT, tuple(c.strings for c in candidates))
+        judged = zip(candidates, softmax(logits, self._temperature), strict=True)
+        return [(won, score) for score, won in (self._judged(c, row) for c, row in judged)]
+
     def _opened(self) -> Scored:
         assert self.first is not None  # noqa: S101 - scored by the caller
         goal, example = self.recipe.goal, self.example
-        if self.first.predicted != example.label:
+        written = self.first.written is not None
+        if self.first.succeeded if written else self.first.predicted != example.label:
             raise NothingToAttack
         if isinstance(goal, Selective) and not goal.applies(example.text, example.label):
             raise NothingToAttack
@@ -289,13 +355,12 @@ class Attempt:
             kept.append(candidate)
         return kept, charged
 
-    def _judge(self, candidate: Candidate, probabilities: Floats) -> Scored:
-        label = self.example.label
-        score, succeeded = self._judged(candidate, probabilities, label)
-        confidence = float(probabilities[label])
-        return Scored(
-            candidate, score, succeeded, predicted(probabilities), confidence, probabilities
-        )
+    def _judge(self, candidate: Candidate, answer: Floats | Written) -> Scored:
+        score, succeeded = self._judged(candidate, answer)
+        if isinstance(answer, Written):
+            return Scored(candidate, score, succeeded, None, None, NO_PROBABILITIES, answer)
+        confidence = float(answer[self.example.label])
+        return Scored(candidate, score, succeeded, predicted(answer), confidence, answer)
 
     def offer(self, scored: Scored) -> None:
         """Let a text be the attempt's first, and its best where it is nearer to the goal than others."""
@@ -305,11 +370,21 @@ class Attempt:
             self.best = scored
 
 
-def _judging(goal: AnyGoal) -> Callable[[Candidate, Floats, int], tuple[float, bool]]:
+def _judging(goal: AnyGoal, example: Example) -> Callable[[Candidate, Any], tuple[float, bool]]:
+    """What judges a candidate and the victim's answer to it.
+
+    Kinds of goal are told apart once: to ask a protocol for every candidate would cost more than the
+    judgement.
+    """
+    label, reference = example.label, example.reference
+    if isinstance(goal, WrittenGoal):
+        judge_written = goal.judge_written
+        return lambda _, written: judge_written(written, reference)
     if isinstance(goal, TextGoal):
-        return goal.judge_text
+        judge_text = goal.judge_text
+        return lambda candidate, probabilities: judge_text(candidate, probabilities, label)
     judge = goal.judge
-    return lambda candidate, probabilities, label: judge(probabilities, label)
+    return lambda _, probabilities: judge(probabilities, label)
 
 
 def _comparable(row: Floats) -> list[float]:

@@ -22,8 +22,9 @@ from attacks.engine.queue import Queue
 from attacks.errors import AttackError
 from attacks.models import Answer, Model, Question, Truncating, finite
 from attacks.outcomes import BatchHalved, Change, Event, Example, Finished, Outcome, Status, Tick
-from attacks.protocols import FIRST_ORDER, NEAREST_WORDS, VICTIM, Ask, Steps
+from attacks.protocols import ABILITIES, FIRST_ORDER, VICTIM, Ask, Scored, Steps
 from attacks.recipe import Recipe
+from attacks.victims import check_goal
 
 JUDGES = (VICTIM, FIRST_ORDER)
 """Models whose answers hold the victim's logits: what they are asked is a query."""
@@ -73,7 +74,8 @@ def run(
         cache: shared between calls where given.
 
     Raises:
-        AttackError: a recipe needs a model that is not there (raised before it is started).
+        AttackError: a recipe needs a model that is not there, or its goal judges answers of another
+            kind than the victim's (raised before it is started).
     """
     return _Engine(models, config, cache if cache is not None else Cache()).run(iter(jobs))
 
@@ -123,6 +125,7 @@ class _Engine:
             raise AttackError(
                 f"The recipe '{job.recipe.name}' needs a model for '{lacking[0]}', and none was given."
             )
+        check_goal(job.recipe, self._queues[VICTIM].model)
         attempt = Attempt(
             job.example,
             job.recipe,
@@ -268,7 +271,7 @@ class _Engine:
             yield self._land(flight, Status.ERRORED, error)
 
     def _tick(self) -> Tick:
-        victim = sum(self._seconds.get(n, 0.0) for n in (VICTIM, FIRST_ORDER, NEAREST_WORDS))
+        victim = sum(self._seconds.get(name, 0.0) for name in (VICTIM, *ABILITIES))
         return Tick(
             scored=self._scored,
             cached=self._asked - self._scored - self._waiting_for_victim(),
@@ -317,10 +320,17 @@ def _outcome(attempt: Attempt, status: Status, error: str | None) -> Outcome:
         ),
         predicted_before=first.predicted if first else None,
         predicted_after=tried.predicted if tried else None,
-        confidence_before=round(first.confidence, 6) if first else None,
-        confidence_after=round(tried.confidence, 6) if tried else None,
+        confidence_before=_rounded(first),
+        confidence_after=_rounded(tried),
         words=len(words),
         queries=attempt.queries,
         unique_queries=attempt.unique_queries,
         error=error,
+        reference=example.reference,
+        written_before=first.written.text if first and first.written else None,
+        written_after=tried.written.text if tried and tried.written else None,
     )
+
+
+def _rounded(scored: Scored | None) -> float | None:
+    return None if scored is None or scored.confidence is None else round(scored.confidence, 6)

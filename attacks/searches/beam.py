@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from operator import attrgetter
+from typing import ClassVar
 
 from attacks.engine.attempt import Attempt
 from attacks.errors import AttackError
@@ -24,6 +25,8 @@ class Beam:
         width: texts that are kept from one round to the next.
         rounds: most edits a text (None: as long as constraints and protections allow any).
     """
+
+    drafts: ClassVar[bool] = True
 
     width: int = 1
     rounds: int | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -42,6 +43,8 @@ class Genetic:
             of the score wrong there and prefers unfit parents.)
         retries: how often a child that breaks a constraint is mixed anew; then it is one of its parents.
     """
+
+    drafts: ClassVar[bool] = True
 
     population: int = 60
     generations: int = 20
@@ -98,6 +101,8 @@ class ImprovedGenetic:
         rewrites: how often one word of a text may be rewritten.
         retries: how often a child that breaks a constraint is mixed anew; then it is one of its parents.
     """
+
+    drafts: ClassVar[bool] = True
 
     population: int = 60
     generations: int = 20

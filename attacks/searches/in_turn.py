@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 
 from attacks.engine.attempt import Attempt
-from attacks.protocols import AnyGoal, Scored, Steps
+from attacks.errors import AttackError
+from attacks.protocols import AnyGoal, Draft, Scored, Steps
 from attacks.recipe import Recipe
 
 
@@ -31,6 +32,20 @@ class InTurn:
     def aimed_at(self, goal: AnyGoal) -> InTurn:
         """See `attacks.protocols.Composed.aimed_at`."""
         return InTurn(tuple(replace(s, recipe=s.recipe.aimed_at(goal)) for s in self.stages))
+
+    def drafted(self, draft: Draft) -> InTurn:
+        """See `attacks.protocols.Composed.drafted`."""
+        found = [stage.recipe.draftable for stage in self.stages]
+        if not any(found):
+            raise AttackError(
+                "None of the attacks in turn can be drafted. Run them without a draft."
+            )
+        return InTurn(
+            tuple(
+                replace(stage, recipe=stage.recipe.drafted(draft)) if can else stage
+                for stage, can in zip(self.stages, found, strict=True)
+            )
+        )
 
     def run(self, attempt: Attempt) -> Steps[Scored]:
         """See `attacks.protocols.Search.run`."""

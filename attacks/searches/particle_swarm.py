@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -89,6 +89,8 @@ class ParticleSwarm:
         retries: how often a move that breaks a constraint is drawn anew; then the particle stays.
     """
 
+    drafts: ClassVar[bool] = True
+
     particles: int = 60
     iterations: int = 20
     retries: int = 20
@@ -135,6 +137,8 @@ class LevySwarm:
     rewrite of any word, the rarer the farther from the particle's own best. Averages are those of the
     iteration.
     """
+
+    drafts: ClassVar[bool] = True
 
     particles: int = 60
     iterations: int = 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -19,6 +20,8 @@ class WeightedSaliency:
     text; words are then replaced in the order of softmax(saliency) x that drop (equations 4 to 8),
     each by its substitute, until the label changes. Saliency is the drop when the word is unknown.
     """
+
+    drafts: ClassVar[bool] = True
 
     def run(self, attempt: Attempt) -> Steps[Scored]:
         """See `attacks.protocols.Search.run`."""

@@ -1,4 +1,4 @@
-"""Any Python function as a victim."""
+"""Any Python function as a victim, one that answers with labels or one that writes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from attacks.errors import AttackError
 from attacks.goals import SMALLEST
-from attacks.models import Floats, Inputs
+from attacks.models import Floats, Inputs, Written
 
 
 class FunctionVictim:
@@ -42,10 +42,51 @@ class FunctionVictim:
 
         Raises AttackError where the function's answer has another shape.
         """
-        single = len(batch[0]) == 1
-        texts: list[str] | list[Inputs] = [item[0] for item in batch] if single else list(batch)
-        answer = np.asarray(self._function(texts), dtype=np.float32)
+        answer = np.asarray(self._function(_plain(batch)), dtype=np.float32)
         return logarithms(answer, len(batch), len(self.labels), "The victim function")
+
+
+class FunctionWriter:
+    """A function from texts to texts.
+
+    Args:
+        function: takes a list of strings (of tuples of strings where there are several fields) and
+            returns as many strings.
+        writes: what it writes, in words for messages.
+        fingerprint: as of a `FunctionVictim`.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[list[str] | list[Inputs]], Sequence[str]],
+        *,
+        writes: str = "text",
+        fingerprint: str | None = None,
+    ) -> None:
+        self._function = function
+        self.writes = writes
+        self.fingerprint = fingerprint or uuid.uuid4().hex
+
+    def encode(self, inputs: Sequence[Inputs]) -> list[Inputs]:
+        """Inputs as they are; they count one token a field."""
+        return list(inputs)
+
+    def run(self, batch: Sequence[Inputs]) -> list[Written]:
+        """What the function returns, in order.
+
+        Raises AttackError where that is not one string an input.
+        """
+        answer = self._function(_plain(batch))
+        if isinstance(answer, str) or len(answer) != len(batch):
+            raise AttackError(
+                f"The victim function was given {len(batch)} texts; it must return a list of as many "
+                f"strings, and returned {answer!r:.80}."
+            )
+        return [Written(str(text)) for text in answer]
+
+
+def _plain(batch: Sequence[Inputs]) -> list[str] | list[Inputs]:
+    return [item[0] for item in batch] if len(batch[0]) == 1 else list(batch)
 
 
 def logarithms(probabilities: Floats, texts: int, labels: int, who: str) -> Floats:

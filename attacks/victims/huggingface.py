@@ -9,6 +9,7 @@ import torch
 
 from attacks.models import Floats
 from attacks.victims.first_order import HuggingFaceFirstOrder
+from attacks.victims.gradient_draft import HuggingFaceGradientDraft
 from attacks.victims.nearest import HuggingFaceNearestWords
 from attacks.victims.transformer import Encoding, TransformersModel
 
@@ -56,6 +57,15 @@ class HuggingFaceVictim(TransformersModel):
             self._model,
             self._tokenizer,
             fingerprint=f"first-order:{self._fingerprint}",
+            max_length=self._max_length,
+        )
+
+    def gradient_draft(self) -> HuggingFaceGradientDraft:
+        """See `attacks.models.Drafting`."""
+        return HuggingFaceGradientDraft(
+            self._model,
+            self._tokenizer,
+            fingerprint=f"gradient-draft:{self._fingerprint}",
             max_length=self._max_length,
         )
 

@@ -306,3 +306,52 @@ def test_goals_that_cannot_be_had_are_refused_before_a_model_loads(
     assert invoke([*arguments, "-o", str(tmp_path / "runs")]) == 2
     assert message in capsys.readouterr().err
     assert not list((tmp_path / "runs").glob("*"))
+
+
+@pytest.mark.parametrize("draft", ["gradient", "MODEL"])
+def test_a_draft_asks_less_and_is_on_record(
+    draft: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = str(model) if draft == "MODEL" else draft
+    plain, _ = attack(model, tmp_path, capsys)
+    summary, outcomes = attack(model, tmp_path, capsys, "--draft", spec, "--draft-keep", "1")
+    assert sum(o.unique_queries for o in outcomes.values()) < plain["queries"]["raw"]  # type: ignore[index]
+    assert summary["draft"] == spec
+    recorded = summary["recipe"]["parameters"]["draft"]  # type: ignore[index]
+    assert recorded["keep"] == 1
+    if draft == "MODEL":
+        assert recorded["fingerprint"] == load_classifier(spec).fingerprint
+    show(summary)
+    assert f"draft                {spec}" in capsys.readouterr().out
+
+
+def test_a_draft_with_other_labels_is_refused_before_it_loads(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other"
+    save_classifier(load_classifier("bundle:minilm-l6", labels=("bad", "good"), seed=0), other)
+    arguments = ["attack", str(model), "--data", DATA, "--recipe", "pwws", "--draft", str(other)]
+    assert invoke([*arguments, "-o", str(tmp_path / "runs")]) == 2
+    assert "has the labels bad, good" in capsys.readouterr().err
+
+
+def test_an_endpoint_has_no_gradient_to_draft_by(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["attack", "http://127.0.0.1:9/", "--labels", "rotten,fresh", "--data", DATA]
+    arguments += ["--recipe", "pwws", "--draft", "gradient", "-o", str(tmp_path / "runs")]
+    assert invoke(arguments) == 2
+    assert "does not give its gradient" in capsys.readouterr().err
+
+
+def test_a_draft_whose_weights_changed_stops_a_resumed_run(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draft, runs = tmp_path / "draft", tmp_path / "runs"
+    save_classifier(load_classifier("bundle:minilm-l6", labels=("rotten", "fresh"), seed=1), draft)
+    arguments = ["attack", str(model), "--data", DATA, "--recipe", "pwws", "-n", "40", "-q"]
+    arguments += ["--draft", str(draft), "-o", str(runs)]
+    kill("outcome", 3, *arguments)
+    save_classifier(load_classifier("bundle:minilm-l6", labels=("rotten", "fresh"), seed=2), draft)
+    assert invoke([*arguments, "--resume", "last"]) == 2
+    assert "is not the one that the run" in capsys.readouterr().err

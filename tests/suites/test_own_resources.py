@@ -69,7 +69,7 @@ def test_a_run_is_not_gone_on_with_when_the_file_has_changed(
     kill("outcome", 3, *arguments)
     vectors(path, {word: f"other{word}" for word in tiny.GOOD})
     assert invoke([*arguments, "--resume", "last"]) == 2
-    assert "began the attack 'iga' with other parameters or resources" in capsys.readouterr().err
+    assert "or a file or a model that they name, have changed" in capsys.readouterr().err
     vectors(path, {word: f"near{word}" for word in tiny.GOOD})
     assert invoke([*arguments, "--resume", "last"]) == 0
 

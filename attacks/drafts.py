@@ -1,0 +1,105 @@
+"""Drafts: cheap guesses at what the victim would say, so that it is asked about less.
+
+A draft ranks the rewrites of a word and the words of a text; only the most promising are then put to
+the victim, which alone decides what is kept and what succeeds. Recipes are drafted on request
+(`attacks.recipe.Recipe.drafted`), and their parameters say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from attacks.engine.attempt import Attempt
+from attacks.errors import AttackError
+from attacks.protocols import DRAFT, GRADIENT_DRAFT, Steps
+from attacks.text import Candidate, changed_between
+
+KEEP = 2
+"""Rewrites of a word that the victim is asked about. With 1 attacks are weaker; with 3 or 4 they ask
+more and break no more (benchmarks/drafting.py).
+"""
+
+
+@dataclass(frozen=True)
+class GradientDraft:
+    """The victim's gradient at the original estimates all rewrites, to first order (HotFlip's estimate).
+
+    It needs a victim whose weights are at hand. An example costs one forward and one backward pass,
+    however much is rewritten; no query is counted for it. (A gradient at the text as it stands, which
+    costs such a pass for each word that was changed, finds no better candidates.)
+
+    Attributes:
+        keep: rewrites of a word that the victim is asked about.
+    """
+
+    keep: int = KEEP
+
+    def __post_init__(self) -> None:
+        _check(self.keep)
+
+    @property
+    def needs(self) -> str:
+        """See `attacks.protocols.Draft.needs`."""
+        return GRADIENT_DRAFT
+
+    def order(
+        self, attempt: Attempt, candidates: Sequence[Candidate], current: Candidate
+    ) -> Steps[list[Candidate]]:
+        """See `attacks.protocols.Draft.order`: by the sum of the estimates of the words that differ."""
+        changes = [
+            [(index, candidate.word(index)) for index in changed_between(candidate, current)]
+            for candidate in candidates
+        ]
+        options: dict[int, dict[str, int]] = {}
+        for index, word in (change for found in changes for change in found):
+            words = options.setdefault(index, {})
+            words.setdefault(word, len(words))
+        options_of = {index: tuple(new) for index, new in options.items()}
+        gains = yield from attempt.drafted_gains(options_of)
+        worth = [sum(gains[i][options[i][word]] for i, word in found) for found in changes]
+        return [candidates[n] for n in sorted(range(len(candidates)), key=lambda n: -worth[n])]
+
+    def weights(self, attempt: Attempt, probes: Mapping[int, Candidate]) -> Steps[dict[int, float]]:
+        """See `attacks.protocols.Draft.weights`: the gradient's size at the word (Yoo and Qi 2021)."""
+        return (yield from attempt.drafted_weights(list(probes)))
+
+
+@dataclass(frozen=True)
+class ModelDraft:
+    """Another classifier with the same labels: a small student, or a compressed copy of the victim.
+
+    Attributes:
+        keep: rewrites of a word that the victim is asked about.
+        model, fingerprint: which one it is, for the records.
+    """
+
+    keep: int = KEEP
+    model: str = ""
+    fingerprint: str = ""
+
+    def __post_init__(self) -> None:
+        _check(self.keep)
+
+    @property
+    def needs(self) -> str:
+        """See `attacks.protocols.Draft.needs`."""
+        return DRAFT
+
+    def order(
+        self, attempt: Attempt, candidates: Sequence[Candidate], current: Candidate
+    ) -> Steps[list[Candidate]]:
+        """See `attacks.protocols.Draft.order`: by the goal's score of the other model's answers."""
+        ranks = yield from attempt.drafted_ranks(candidates)
+        order = sorted(range(len(candidates)), key=ranks.__getitem__, reverse=True)
+        return [candidates[n] for n in order]
+
+    def weights(self, attempt: Attempt, probes: Mapping[int, Candidate]) -> Steps[dict[int, float]]:
+        """See `attacks.protocols.Draft.weights`: the goal's score of the text without the word."""
+        ranks = yield from attempt.drafted_ranks(list(probes.values()))
+        return {index: score for index, (_, score) in zip(probes, ranks, strict=True)}
+
+
+def _check(keep: int) -> None:
+    if keep < 1:
+        raise AttackError(f"A draft keeps at least 1 rewrite of a word, and {keep} is less.")
