@@ -36,6 +36,19 @@ class Swaps:
 
 
 @dataclass(frozen=True, slots=True)
+class Pull:
+    """Words in one text, of which a white-box victim is asked where their vectors should go.
+
+    Attributes:
+        strings, label, spans: as those of `Swaps`.
+    """
+
+    strings: Inputs
+    label: int
+    spans: tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Blank:
     """A place between two pieces of text, of which a masked language model is asked what fits there.
 
@@ -83,10 +96,36 @@ class Slopes:
     weights: Floats
 
 
-Question = Inputs | Swaps | Blank | Fit
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """The gradient at some words.
+
+    Attributes:
+        logits: the victim's for the text, shape (labels,).
+        gradients: of the loss, summed over the tokens of each span, shape (len(spans), width); the
+            larger its product with a word's vector, the more that word in this place raises the loss.
+    """
+
+    logits: Floats
+    gradients: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class WordVectors:
+    """Words that a victim knows as one token, in the order of its vocabulary.
+
+    Attributes:
+        vectors: as its embedding table holds them, shape (len(words), width).
+    """
+
+    words: tuple[str, ...]
+    vectors: Floats
+
+
+Question = Inputs | Swaps | Pull | Blank | Fit
 """What the scheduler asks a model: hashable, so that equal questions are asked once."""
 
-Answer = Floats | Words | Slopes
+Answer = Floats | Words | Slopes | Pulled
 """What a model says to one question: a row of numbers, for most."""
 
 
@@ -95,6 +134,8 @@ def finite(answer: Answer) -> bool:
     if isinstance(answer, Slopes):
         rows = (answer.logits, answer.gains, answer.weights)
         return all(bool(np.isfinite(row).all()) for row in rows)
+    if isinstance(answer, Pulled):
+        return all(bool(np.isfinite(row).all()) for row in (answer.logits, answer.gradients))
     return bool(np.isfinite(answer.scores if isinstance(answer, Words) else answer).all())
 
 
@@ -151,3 +192,14 @@ class WhiteBox(Protocol):
         """A model that answers a word, as `(word,)`, with the `Words` that the victim holds nearest
         to it, scored by the cosine of their vectors; none for a word that is no single token.
         """
+
+
+@runtime_checkable
+class Steerable(Protocol):
+    """A white-box victim whose gradients can be had as vectors, and its words with them."""
+
+    def pulls(self) -> Model:
+        """A model that answers a `Pull` with `Pulled`; its logits are the victim's own."""
+
+    def word_vectors(self) -> WordVectors:
+        """The words that may be chosen by such a gradient."""

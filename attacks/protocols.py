@@ -31,6 +31,10 @@ VICTIM = "victim"
 FIRST_ORDER = "first_order"
 NEAREST_WORDS = "nearest_words"
 """Names of its gradients and its word vectors in the same table (see `attacks.models.WhiteBox`)."""
+PULLS = "pulls"
+"""Name of its gradients as vectors (see `attacks.models.Steerable`)."""
+TRIGGER = "trigger"
+"""What `universal-trigger` needs before it can run: a file that `withstand trigger` writes."""
 
 
 @dataclass(frozen=True, slots=True)

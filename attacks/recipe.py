@@ -23,6 +23,8 @@ from attacks.protocols import (
 
 TEXTATTACK = "textattack:"
 """What the names of TextAttack's attacks begin with: `textattack:pwws`, `textattack:FILE.py:NAME`."""
+FROM_FILE = "universal-trigger"
+"""The attack whose name a file may follow: `universal-trigger:FILE`."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Recipe:
         constraints: in the order from cheap to dear; those that need a model come last.
         needs: names of constraint models that the scheduler must have beside the victim.
         deviations: every way in which it differs from the paper, in words.
+        made_for: fingerprint of the victim that it was fitted to; empty where it was fitted to none.
 
     Raises AttackError where it follows gradients and its goal has none.
     """
@@ -50,6 +53,7 @@ class Recipe:
     constraints: tuple[Constraint | ModelConstraint, ...] = ()
     needs: tuple[str, ...] = ()
     deviations: tuple[str, ...] = ()
+    made_for: str = ""
 
     def __post_init__(self) -> None:
         if FIRST_ORDER in self.needs and not isinstance(self.goal, Sloped):

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.errors import HarnessError
+
 if TYPE_CHECKING:
     from attacks.models import Model
 
@@ -26,9 +28,17 @@ class Auxiliaries:
     masked_lm: str = LANGUAGE_MODEL
 
     def check(self, needs: Iterable[str]) -> None:
-        """Check those that are needed without loading them. Raises HarnessError as `check_model`."""
+        """Check those that are needed without loading them.
+
+        Raises HarnessError as `check_model`, and where an attack lacks its trigger.
+        """
+        from attacks.errors import no_trigger
+        from attacks.protocols import TRIGGER
         from harness.model_checks import check_model
 
+        needs = list(needs)
+        if TRIGGER in needs:
+            raise HarnessError(no_trigger("universal-trigger"))
         for spec in self._wanted(needs):
             check_model(spec, classify=False)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from attacks import recipes
-from attacks.protocols import FIRST_ORDER, FLUENCY, MASKED_LM, NEAREST_WORDS, SIMILARITY
+from attacks.protocols import FIRST_ORDER, FLUENCY, MASKED_LM, NEAREST_WORDS, SIMILARITY, TRIGGER
 
 TARGET = Path(__file__).parents[1] / "docs" / "attacks.md"
 HEAD = """# Attacks
@@ -27,7 +27,8 @@ single words. Attacks that need gradients follow them to a target, and refuse `h
 
 What an attack needs beside the victim's answers: *gradient* and *its words* are had of a transformers
 model; *encoder* is `--similarity`, *masked LM* and *LM* are `--masked-lm`; small ones install with
-Withstand.
+Withstand. *Trigger* is a file that `withstand trigger` finds on a transformers model; it is named behind
+the attack (`universal-trigger:FILE`) and works on victims of all kinds.
 """
 NEEDS = {
     FIRST_ORDER: "gradient",
@@ -35,6 +36,7 @@ NEEDS = {
     SIMILARITY: "encoder",
     MASKED_LM: "masked LM",
     FLUENCY: "LM",
+    TRIGGER: "trigger",
 }
 
 

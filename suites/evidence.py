@@ -146,6 +146,7 @@ class Collector:
         known = self._outcomes.setdefault(campaign.check, {})
         if all(example.id in known for example in examples):
             return [known[example.id] for example in examples]
+        transfer = self._transfer(recipe)
         self.folder.append(
             "campaign",
             check=campaign.check,
@@ -157,7 +158,7 @@ class Collector:
             recipe={
                 "source": recipe.source,
                 "parameters": recipe.parameters(),
-                "deviations": list(recipe.deviations),
+                "deviations": [*recipe.deviations, *transfer],
             },
         )
         with self.stage(campaign.check), self.cache:
@@ -172,6 +173,17 @@ class Collector:
             )
         known.update({outcome.example_id: outcome for outcome in outcomes})
         return outcomes
+
+    def _transfer(self, recipe: Recipe) -> list[str]:
+        """What is to be said of an attack that was fitted to another victim."""
+        if recipe.made_for in ("", self.target.victim.fingerprint):
+            return []
+        note = (
+            f"It was made for another victim (fingerprint {recipe.made_for}) than this one "
+            f"({self.target.victim.fingerprint}): the attack is a transfer."
+        )
+        self.progress.say(f"  {recipe.name}: {note}")
+        return [note]
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

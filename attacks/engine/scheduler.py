@@ -22,10 +22,10 @@ from attacks.engine.queue import Queue
 from attacks.errors import AttackError
 from attacks.models import Answer, Model, Question, Truncating, finite
 from attacks.outcomes import BatchHalved, Change, Event, Example, Finished, Outcome, Status, Tick
-from attacks.protocols import FIRST_ORDER, NEAREST_WORDS, VICTIM, Ask, Steps
+from attacks.protocols import FIRST_ORDER, NEAREST_WORDS, PULLS, VICTIM, Ask, Steps
 from attacks.recipe import Recipe
 
-JUDGES = (VICTIM, FIRST_ORDER)
+JUDGES = (VICTIM, FIRST_ORDER, PULLS)
 """Models whose answers hold the victim's logits: what they are asked is a query."""
 
 
@@ -268,7 +268,7 @@ class _Engine:
             yield self._land(flight, Status.ERRORED, error)
 
     def _tick(self) -> Tick:
-        victim = sum(self._seconds.get(n, 0.0) for n in (VICTIM, FIRST_ORDER, NEAREST_WORDS))
+        victim = sum(self._seconds.get(n, 0.0) for n in (*JUDGES, NEAREST_WORDS))
         return Tick(
             scored=self._scored,
             cached=self._asked - self._scored - self._waiting_for_victim(),

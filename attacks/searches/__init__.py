@@ -9,6 +9,7 @@ from attacks.searches.exhaustive import Exhaustive
 from attacks.searches.genetic import Genetic, ImprovedGenetic
 from attacks.searches.gradient_beam import GradientBeam
 from attacks.searches.in_turn import InTurn, Stage
+from attacks.searches.once import Once
 from attacks.searches.one_step import OneStep
 from attacks.searches.particle_swarm import LevySwarm, ParticleSwarm
 from attacks.searches.weighted_saliency import WeightedSaliency
@@ -26,6 +27,7 @@ __all__ = [
     "ImprovedGenetic",
     "InTurn",
     "LevySwarm",
+    "Once",
     "OneStep",
     "ParticleSwarm",
     "Stage",

@@ -25,6 +25,7 @@ from attacks.transformations.noise import (
     OtherCase,
     OtherNumber,
 )
+from attacks.transformations.prepended import Prepended
 from attacks.transformations.synonyms import EmbeddingNeighbours, WordNetSynonyms
 from attacks.transformations.victim_words import VictimNeighbours
 
@@ -47,6 +48,7 @@ __all__ = [
     "NeighbouringKey",
     "OtherCase",
     "OtherNumber",
+    "Prepended",
     "ReorderedCharacters",
     "Sometimes",
     "SubstituteLetter",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from attacks.errors import AttackError
+from attacks.errors import AttackError, no_trigger
 from attacks.models import Model, Victim, WhiteBox
-from attacks.protocols import FIRST_ORDER, NEAREST_WORDS, VICTIM
+from attacks.protocols import FIRST_ORDER, NEAREST_WORDS, TRIGGER, VICTIM
 from attacks.recipe import Recipe
 
 ABILITIES = (FIRST_ORDER, NEAREST_WORDS)
@@ -18,11 +18,13 @@ def equipped(
 ) -> dict[str, Model]:
     """The models of a campaign: constraint models, the victim and what recipes need of it.
 
-    Raises AttackError where a recipe needs to look inside the victim and cannot.
+    Raises AttackError where a recipe needs to look inside the victim and cannot, or lacks its trigger.
     """
     found: dict[str, Model] = {**models, VICTIM: victim}
     for recipe in recipes:
         for need in recipe.needs:
+            if need == TRIGGER:
+                raise AttackError(no_trigger(recipe.name))
             if need not in ABILITIES or need in found:
                 continue
             if not isinstance(victim, WhiteBox):

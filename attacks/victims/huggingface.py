@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 
-from attacks.models import Floats
+from attacks.models import Floats, WordVectors
 from attacks.victims.first_order import HuggingFaceFirstOrder
-from attacks.victims.nearest import HuggingFaceNearestWords
+from attacks.victims.nearest import SHORTEST, HuggingFaceNearestWords
+from attacks.victims.pulls import HuggingFacePulls, word_vectors
 from attacks.victims.transformer import Encoding, TransformersModel
 
 
@@ -64,6 +65,19 @@ class HuggingFaceVictim(TransformersModel):
         return HuggingFaceNearestWords(
             self._model, self._tokenizer, fingerprint=f"nearest-words:{self._fingerprint}"
         )
+
+    def pulls(self) -> HuggingFacePulls:
+        """See `attacks.models.Steerable`."""
+        return HuggingFacePulls(
+            self._model,
+            self._tokenizer,
+            fingerprint=f"pulls:{self._fingerprint}",
+            max_length=self._max_length,
+        )
+
+    def word_vectors(self) -> WordVectors:
+        """See `attacks.models.Steerable`: words of three letters or more."""
+        return word_vectors(self._model, self._tokenizer, SHORTEST)
 
 
 class HuggingFaceEncoder(TransformersModel):

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -143,10 +145,11 @@ def test_a_recipe_says_what_it_is(name: str) -> None:
 
 
 # As published they find nothing here: the three words have no neighbours that are so near.
-LOOSENED: dict[str, dict[str, float]] = {
+LOOSENED: dict[str, dict[str, Any]] = {
     "a2t": {"min_cosine": 0.6, "min_similarity": 0.5},
     "hotflip": {"min_cosine": 0.6},
     "textfooler-adjusted": {"min_cosine": 0.6, "min_similarity": 0.5},
+    "universal-trigger": {"file": str(Path(__file__).with_name("trigger.json"))},
 }
 
 
@@ -157,7 +160,7 @@ def test_a_recipe_attacks(name: str) -> None:
     assert len(outcomes) == len(REVIEWS)
     assert {o.status for o in outcomes} <= {Status.SUCCEEDED, Status.FAILED}
     # They take none of the words away that the lexicon knows.
-    harmless = name in {"checklist", "stress-test"}
+    harmless = name in {"checklist", "stress-test", "universal-trigger"}
     assert any(o.status is Status.SUCCEEDED for o in outcomes) != harmless
     if any(isinstance(protection, Stopwords) for protection in recipe.protections):
         changed = {change.before.lower() for o in outcomes for change in o.changes}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,6 +12,7 @@ import torch
 from attacks import recipes
 from attacks.engine.scheduler import Job, run
 from attacks.outcomes import Example, Finished, Outcome, Status
+from attacks.universal import Settings, Trigger, answers, find, random_words
 from attacks.victims import equipped
 from attacks.victims.huggingface import HuggingFaceVictim
 from harness.auxiliaries import Auxiliaries
@@ -57,9 +60,12 @@ def reviews() -> tuple[Example, ...]:
     return tuple(job.example for job in jobs if job.example.id in right)[:10]
 
 
+GIVEN = {"universal-trigger": {"file": str(Path(__file__).with_name("trigger.json"))}}
+
+
 @pytest.mark.parametrize("name", sorted(recipes.BUILTIN))
 def test_ten_reviews_are_attacked(name: str) -> None:
-    recipe = recipes.load(name)
+    recipe = recipes.load(name, **GIVEN.get(name, {}))
     models = equipped(victim(), Auxiliaries().load(recipe.needs), [recipe])
     jobs = [Job(review, recipe, query_budget=BUDGET) for review in reviews()]
     events = run(jobs, models)
@@ -75,3 +81,22 @@ def test_ten_reviews_are_attacked(name: str) -> None:
             assert (outcome.predicted_after == outcome.label) is kept
     if recipe.family == "character":
         assert any(o.status is Status.SUCCEEDED for o in outcomes)
+
+
+@pytest.mark.parametrize("target", [0, 1])
+def test_a_trigger_turns_texts_that_it_was_not_found_on(target: int) -> None:
+    """More of them than drawn words do; 20 points at least, where the search takes seconds."""
+    found_on = load_split("bundle:rotten-tomatoes:validation").rows[:60]
+    held_out = [
+        row for row in load_split("bundle:rotten-tomatoes:test").rows[:200] if row.label != target
+    ]
+    settings = Settings(step=10, candidates=8, rounds=2)
+    trigger = find(found_on, victim(), target, settings).best.trigger
+    words = victim().word_vectors().words
+
+    def right(before: Trigger | Callable[[Example], Trigger] | None) -> float:
+        found = answers(held_out, victim(), before)
+        return sum(a == e.label for a, e in zip(found, held_out, strict=True)) / len(held_out)
+
+    drawn = right(lambda example: random_words(words, 3, 0, example.id))
+    assert right(trigger) < min(drawn, right(None)) - 0.2

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from attacks import recipes
-from attacks.protocols import FIRST_ORDER, FLUENCY, MASKED_LM, SIMILARITY
+from attacks.protocols import FIRST_ORDER, FLUENCY, MASKED_LM, SIMILARITY, TRIGGER
 from harness.auxiliaries import Auxiliaries
 from harness.bundles import bundle as bundle_named
 from harness.bundles import inspect, locate
@@ -24,7 +24,7 @@ def test_what_is_needed_is_loaded_and_nothing_else() -> None:
 
 
 def test_every_need_of_every_recipe_is_known() -> None:
-    served = {FIRST_ORDER, "nearest_words", SIMILARITY, MASKED_LM, FLUENCY}
+    served = {FIRST_ORDER, "nearest_words", SIMILARITY, MASKED_LM, FLUENCY, TRIGGER}
     for name in recipes.BUILTIN:
         assert set(recipes.load(name).needs) <= served
 
@@ -34,6 +34,11 @@ def test_only_what_is_needed_is_checked(tmp_path: Path) -> None:
     lost.check([SIMILARITY])
     with pytest.raises(HarnessError, match="nowhere"):
         lost.check([SIMILARITY, FLUENCY])
+
+
+def test_an_attack_without_its_trigger_is_refused() -> None:
+    with pytest.raises(HarnessError, match="withstand trigger MODEL"):
+        Auxiliaries().check([TRIGGER])
 
 
 def test_the_models_of_this_package_are_where_it_is_installed() -> None:
