@@ -33,6 +33,8 @@ NEAREST_WORDS = "nearest_words"
 """Names of its gradients and its word vectors in the same table (see `attacks.models.WhiteBox`)."""
 PULLS = "pulls"
 """Name of its gradients as vectors (see `attacks.models.Steerable`)."""
+RELAXED = "relaxed"
+"""Name of what fits distributions over its tokens (see `attacks.models.Relaxable`)."""
 TRIGGER = "trigger"
 """What `universal-trigger` needs before it can run: a file that `withstand trigger` writes."""
 

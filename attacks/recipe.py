@@ -10,6 +10,7 @@ from typing import Any
 from attacks.errors import AttackError
 from attacks.protocols import (
     FIRST_ORDER,
+    RELAXED,
     AnyGoal,
     Composed,
     Constraint,
@@ -56,7 +57,7 @@ class Recipe:
     made_for: str = ""
 
     def __post_init__(self) -> None:
-        if FIRST_ORDER in self.needs and not isinstance(self.goal, Sloped):
+        if {FIRST_ORDER, RELAXED} & set(self.needs) and not isinstance(self.goal, Sloped):
             raise AttackError(
                 f"The attack '{self.name}' follows gradients, and the goal {type(self.goal).__name__} "
                 "has none to follow. Use an attack that only asks, or the goal untargeted or targeted."

@@ -8,7 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from attacks import recipes
-from attacks.protocols import FIRST_ORDER, FLUENCY, MASKED_LM, NEAREST_WORDS, SIMILARITY, TRIGGER
+from attacks.protocols import (
+    FIRST_ORDER,
+    FLUENCY,
+    MASKED_LM,
+    NEAREST_WORDS,
+    RELAXED,
+    SIMILARITY,
+    TRIGGER,
+)
 
 TARGET = Path(__file__).parents[1] / "docs" / "attacks.md"
 HEAD = """# Attacks
@@ -36,6 +44,7 @@ NEEDS = {
     SIMILARITY: "encoder",
     MASKED_LM: "masked LM",
     FLUENCY: "LM",
+    RELAXED: "gradient",
     TRIGGER: "trigger",
 }
 

@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from attacks.engine.ledger import Ledger
 from attacks.errors import AttackError
 from attacks.goals import predicted
-from attacks.models import Floats, Inputs, Slopes, Swaps
+from attacks.models import Floats, Inputs, Relax, Relaxation, Relaxed, Slopes, Swaps
 from attacks.outcomes import Example
 from attacks.protocols import (
     FIRST_ORDER,
+    RELAXED,
     VICTIM,
     AnyGoal,
     Ask,
@@ -69,12 +71,12 @@ class Attempt:
         self._judged = _judging(recipe.goal)
         self._temperature = temperature
         self._budget = query_budget
-        self._seen: set[Inputs] = set()
+        self._ledger = Ledger()
 
     @property
     def unique_queries(self) -> int:
-        """Distinct inputs scored so far."""
-        return len(self._seen)
+        """Distinct inputs scored so far, those of a `Relax` among them."""
+        return self._ledger.spent
 
     def under(self, recipe: Recipe, queries: int) -> Steps[Scored]:
         """Run another recipe on the example, with so many distinct queries of its own.
@@ -82,7 +84,7 @@ class Attempt:
         What was asked before costs it nothing, and what it asks is charged here. It draws what it would
         draw by itself. Returns the best that it found; raises BudgetSpent where the whole budget is.
         """
-        most = len(self._seen) + queries
+        most = self._ledger.spent + queries
         inner = Attempt(
             self.example,
             recipe,
@@ -91,11 +93,11 @@ class Attempt:
             query_budget=most if self._budget is None else min(most, self._budget),
         )
         inner.first, inner.best, inner.reach = self.first, self.first, self.reach
-        inner._seen = self._seen
+        inner._ledger = self._ledger
         try:
             yield from recipe.search.run(inner)
         except BudgetSpent:
-            if self._budget is not None and len(self._seen) >= self._budget:
+            if self._budget is not None and self._ledger.spent >= self._budget:
                 raise
         finally:
             self.queries += inner.queries
@@ -205,7 +207,7 @@ class Attempt:
                 logits: Floats = yield Ask(VICTIM, tuple(c.strings for c in affordable))
             except GeneratorExit:  # never asked: another branch of the search came to an end
                 self.queries -= len(affordable)
-                self._seen -= new
+                self._ledger.refund(new)
                 raise
             probabilities = softmax(logits, self._temperature)
             results = [self._judge(c, p) for c, p in zip(affordable, probabilities, strict=True)]
@@ -248,10 +250,7 @@ class Attempt:
         self, options: Mapping[int, Sequence[str]], current: Candidate
     ) -> Steps[tuple[Slopes, int]]:
         """What the gradient says, and the sign that a gain has to be taken with."""
-        goal = self.recipe.goal
-        if not isinstance(goal, Sloped):
-            raise AttackError(f"The goal {type(goal).__name__} has no gradient to follow.")
-        label, sign = goal.slope(self.example.label)
+        label, sign = self._slope()
         if not self._affordable([current])[0]:
             raise BudgetSpent
         self.queries += 1
@@ -267,6 +266,43 @@ class Attempt:
         self._opened()
         return answers[0], sign
 
+    def relax(self, how: Relaxation) -> Steps[Relaxed]:
+        """Texts drawn from a distribution that gradients have moved towards the goal.
+
+        It costs `how.passes` distinct queries, charged before the first of them is made.
+
+        Raises NothingToAttack as `start` does, BudgetSpent where they do not all fit the query budget.
+        """
+        yield from self.start()
+        label, sign = self._slope()
+        fields = self.example.text.fields
+        item = Relax(
+            strings=self.original.strings,
+            label=label,
+            rise=sign > 0,
+            frozen=tuple(
+                n for n, (name, _) in enumerate(fields) if name in self.example.text.frozen_fields
+            ),
+            seed=int(self.rng.integers(2**63)),
+            how=how,
+        )
+        if not self._ledger.charge(item, self._budget):
+            raise BudgetSpent
+        self.queries += how.passes
+        try:
+            answers: list[Relaxed] = yield Ask(RELAXED, (item,))
+        except GeneratorExit:  # as in `score`
+            self.queries -= how.passes
+            self._ledger.refund([item])
+            raise
+        return answers[0]
+
+    def _slope(self) -> tuple[int, int]:
+        goal = self.recipe.goal
+        if not isinstance(goal, Sloped):
+            raise AttackError(f"The goal {type(goal).__name__} has no gradient to follow.")
+        return goal.slope(self.example.label)
+
     def _opened(self) -> Scored:
         assert self.first is not None  # noqa: S101 - scored by the caller
         goal, example = self.recipe.goal, self.example
@@ -281,10 +317,10 @@ class Attempt:
         kept: list[Candidate] = []
         charged: set[Inputs] = set()
         for candidate in candidates:
-            if candidate.strings not in self._seen:
-                if self._budget is not None and len(self._seen) >= self._budget:
-                    break
-                self._seen.add(candidate.strings)
+            known = candidate.strings in self._ledger
+            if not self._ledger.charge(candidate.strings, self._budget):
+                break
+            if not known:
                 charged.add(candidate.strings)
             kept.append(candidate)
         return kept, charged

@@ -1,6 +1,7 @@
 """Ways to rewrite one word."""
 
 from attacks.transformations.any_character import AnyCharacter
+from attacks.transformations.any_token import AnyToken
 from attacks.transformations.appended import AppendedClause
 from attacks.transformations.characters import (
     DeleteLetter,
@@ -31,6 +32,7 @@ from attacks.transformations.victim_words import VictimNeighbours
 
 __all__ = [
     "AnyCharacter",
+    "AnyToken",
     "AppendedClause",
     "Composite",
     "DeleteLetter",

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from attacks.errors import AttackError, no_trigger
-from attacks.models import Model, Victim, WhiteBox
-from attacks.protocols import FIRST_ORDER, NEAREST_WORDS, TRIGGER, VICTIM
+from attacks.models import Model, Relaxable, Victim, WhiteBox
+from attacks.protocols import FIRST_ORDER, NEAREST_WORDS, RELAXED, TRIGGER, VICTIM
 from attacks.recipe import Recipe
 
-ABILITIES = (FIRST_ORDER, NEAREST_WORDS)
-"""Needs of recipes that the victim itself serves; all others are constraint models."""
+ABILITIES: Mapping[str, type] = {
+    FIRST_ORDER: WhiteBox,
+    NEAREST_WORDS: WhiteBox,
+    RELAXED: Relaxable,
+}
+"""Needs of recipes that the victim itself serves, by the method of that name, and what it must be for
+that; all others are constraint models.
+"""
 
 
 def equipped(
@@ -27,7 +33,7 @@ def equipped(
                 raise AttackError(no_trigger(recipe.name))
             if need not in ABILITIES or need in found:
                 continue
-            if not isinstance(victim, WhiteBox):
+            if not isinstance(victim, ABILITIES[need]):
                 raise AttackError(
                     f"The attack '{recipe.name}' looks inside the model (it needs '{need}'), and "
                     f"a victim of "
@@ -35,5 +41,5 @@ def equipped(
                     f"asks, or a "
                     "transformers model."
                 )
-            found[need] = victim.first_order() if need == FIRST_ORDER else victim.nearest_words()
+            found[need] = getattr(victim, need)()
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -60,7 +61,10 @@ def reviews() -> tuple[Example, ...]:
     return tuple(job.example for job in jobs if job.example.id in right)[:10]
 
 
-GIVEN = {"universal-trigger": {"file": str(Path(__file__).with_name("trigger.json"))}}
+GIVEN: dict[str, dict[str, Any]] = {
+    "gbda": {"iterations": 5, "batch": 10, "samples": 20},  # 51 queries and what is drawn
+    "universal-trigger": {"file": str(Path(__file__).with_name("trigger.json"))},
+}
 
 
 @pytest.mark.parametrize("name", sorted(recipes.BUILTIN))
@@ -100,3 +104,24 @@ def test_a_trigger_turns_texts_that_it_was_not_found_on(target: int) -> None:
 
     drawn = right(lambda example: random_words(words, 3, 0, example.id))
     assert right(trigger) < min(drawn, right(None)) - 0.2
+
+
+def test_a_distribution_that_is_fitted_breaks_reviews() -> None:
+    recipe = recipes.load("gbda", iterations=30, samples=50)
+    models = equipped(victim(), {}, [recipe])
+    white, seen = models["relaxed"], []
+    fitted = white.run
+
+    def noted(batch: Any) -> Any:
+        answers = fitted(batch)
+        seen.extend(answers)
+        return answers
+
+    white.run = noted  # type: ignore[method-assign]
+    events = run([Job(review, recipe) for review in reviews()[:4]], models)
+    outcomes = [e.outcome for e in events if isinstance(e, Finished)]
+    assert len(seen) == 4
+    for found in seen:
+        assert found.margins[:3].mean() < 0 < found.margins[-3:].mean()
+    assert sum(o.status is Status.SUCCEEDED for o in outcomes) >= 3
+    assert all(o.unique_queries > 30 * 10 for o in outcomes)
