@@ -45,9 +45,9 @@ class RelaxEncoding:
 class HuggingFaceRelaxed(TransformersModel):
     """See `attacks.models.Relaxable`.
 
-    Every text is fitted by itself: its soft texts are the batch. Adam divides each gradient by its size,
-    so that a hundred steps make another text of a difference of one bit between two shapes of batch;
-    alone, a text has one shape, whatever else waits.
+    Every text is fitted by itself, its soft texts being the batch: it has one shape, whatever else
+    waits. Rows beside it changed no bit where that was measured (MiniLM, one CPU thread), but other
+    kernels promise nothing, and noise of 1e-6 of each gradient changed one of twenty drawn texts.
 
     Args:
         language_model: a causal language model with the same tokens. It then gives the fluency term and
