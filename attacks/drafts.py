@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from attacks.engine.attempt import Attempt
+from attacks.engine.attempt import Attempt, comparable, softmax
 from attacks.errors import AttackError
-from attacks.protocols import DRAFT, GRADIENT_DRAFT, Steps
+from attacks.models import Floats, Slopes
+from attacks.protocols import DRAFT, GRADIENT_DRAFT, Ask, Steps
 from attacks.text import Candidate, changed_between
 
 KEEP = 2
@@ -56,13 +57,18 @@ class GradientDraft:
             words = options.setdefault(index, {})
             words.setdefault(word, len(words))
         options_of = {index: tuple(new) for index, new in options.items()}
-        gains = yield from attempt.drafted_gains(options_of)
+        swaps, sign = attempt.swaps(options_of, attempt.original)
+        answers: list[Slopes] = yield Ask(GRADIENT_DRAFT, (swaps,))
+        row = iter(comparable(answers[0].gains * sign))
+        gains = {index: [next(row) for _ in new] for index, new in options_of.items()}
         worth = [sum(gains[i][options[i][word]] for i, word in found) for found in changes]
         return [candidates[n] for n in sorted(range(len(candidates)), key=lambda n: -worth[n])]
 
     def weights(self, attempt: Attempt, probes: Mapping[int, Candidate]) -> Steps[dict[int, float]]:
         """See `attacks.protocols.Draft.weights`: the gradient's size at the word (Yoo and Qi 2021)."""
-        return (yield from attempt.drafted_weights(list(probes)))
+        swaps, _ = attempt.swaps(dict.fromkeys(probes, ()), attempt.original)
+        answers: list[Slopes] = yield Ask(GRADIENT_DRAFT, (swaps,))
+        return dict(zip(probes, comparable(answers[0].weights), strict=True))
 
 
 @dataclass(frozen=True)
@@ -90,14 +96,21 @@ class ModelDraft:
         self, attempt: Attempt, candidates: Sequence[Candidate], current: Candidate
     ) -> Steps[list[Candidate]]:
         """See `attacks.protocols.Draft.order`: by the goal's score of the other model's answers."""
-        ranks = yield from attempt.drafted_ranks(candidates)
+        ranks = yield from _ranks(attempt, candidates)
         order = sorted(range(len(candidates)), key=ranks.__getitem__, reverse=True)
         return [candidates[n] for n in order]
 
     def weights(self, attempt: Attempt, probes: Mapping[int, Candidate]) -> Steps[dict[int, float]]:
         """See `attacks.protocols.Draft.weights`: the goal's score of the text without the word."""
-        ranks = yield from attempt.drafted_ranks(list(probes.values()))
+        ranks = yield from _ranks(attempt, list(probes.values()))
         return {index: score for index, (_, score) in zip(probes, ranks, strict=True)}
+
+
+def _ranks(attempt: Attempt, candidates: Sequence[Candidate]) -> Steps[list[tuple[bool, float]]]:
+    """By the draft model: whether each would be a success, and the goal's score."""
+    logits: Floats = yield Ask(DRAFT, tuple(candidate.strings for candidate in candidates))
+    judged = zip(candidates, softmax(logits, attempt.temperature), strict=True)
+    return [(won, score) for score, won in (attempt.judged(c, row) for c, row in judged)]
 
 
 def _check(keep: int) -> None:

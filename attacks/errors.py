@@ -21,3 +21,11 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> AttackError:
     near = difflib.get_close_matches(name, names, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""
     return AttackError(f"There is no {kind} called '{name}'.{hint} Known: {', '.join(names)}.")
+
+
+def no_trigger(name: str) -> str:
+    """What to do about an attack that lacks its trigger."""
+    return (
+        f"The attack '{name}' needs a trigger, and has none. Find one (withstand trigger MODEL --data "
+        f"DATA --target LABEL --out FILE), then name it: {name}:FILE, or the parameter file."
+    )

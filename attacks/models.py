@@ -37,6 +37,19 @@ class Swaps:
 
 
 @dataclass(frozen=True, slots=True)
+class Pull:
+    """Words in one text, of which a white-box victim is asked where their vectors should go.
+
+    Attributes:
+        strings, label, spans: as those of `Swaps`.
+    """
+
+    strings: Inputs
+    label: int
+    spans: tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Blank:
     """A place between two pieces of text, of which a masked language model is asked what fits there.
 
@@ -98,11 +111,110 @@ class Written:
     likelihood: float | None = None
 
 
-Question = Inputs | Swaps | Blank | Fit
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """The gradient at some words.
+
+    Attributes:
+        logits: the victim's for the text, shape (labels,).
+        gradients: of the loss, summed over the tokens of each span, shape (len(spans), width); the
+            larger its product with a word's vector, the more that word in this place raises the loss.
+    """
+
+    logits: Floats
+    gradients: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class WordVectors:
+    """Words that a victim knows as one token, in the order of its vocabulary.
+
+    Attributes:
+        vectors: as its embedding table holds them, shape (len(words), width).
+    """
+
+    words: tuple[str, ...]
+    vectors: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Relaxation:
+    """How a distribution over texts is fitted (see `Relax`).
+
+    Attributes:
+        iterations: steps of Adam.
+        batch: texts drawn for each step.
+        rate: Adam's learning rate.
+        coefficient: what a token of the text itself begins with; all others begin with 0.
+        margin: by how much a wrong label is to lead before nothing more is gained, kappa, in logits.
+        similarity, fluency: weights of the two other terms of the loss.
+        temperature: of the Gumbel softmax.
+        samples: texts that are drawn in the end.
+    """
+
+    iterations: int = 100
+    batch: int = 10
+    rate: float = 0.3
+    coefficient: float = 15.0
+    margin: float = 5.0
+    similarity: float = 1.0
+    fluency: float = 1.0
+    temperature: float = 1.0
+    samples: int = 100
+
+    @property
+    def passes(self) -> int:
+        """Inputs that the victim runs: soft texts, and the text itself for its states.
+
+        (A language model that compares states reads that one.)
+        """
+        return self.iterations * self.batch + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Relax:
+    """A text, around which a white-box victim is asked to fit a distribution of texts.
+
+    Attributes:
+        strings: the field values as they stand.
+        label: the number of a label.
+        rise: whether another label is to lead it; else it is to lead all others.
+        frozen: numbers of fields that stay as they are.
+        seed: all that is drawn derives from it.
+    """
+
+    strings: Inputs
+    label: int
+    rise: bool
+    frozen: tuple[int, ...]
+    seed: int
+    how: Relaxation
+
+
+@dataclass(frozen=True, slots=True)
+class Relaxed:
+    """Texts drawn from a fitted distribution.
+
+    Attributes:
+        texts: as many as were wanted, repeats and the text itself among them.
+        margins: at each step the mean lead of the wrong label (of the target), in logits; shape
+            (iterations,).
+    """
+
+    texts: tuple[Inputs, ...]
+    margins: Floats
+
+
+Question = Inputs | Swaps | Pull | Relax | Blank | Fit
 """What the scheduler asks a model: hashable, so that equal questions are asked once."""
 
-Answer = Floats | Words | Slopes | Written
+Answer = Floats | Words | Slopes | Pulled | Relaxed | Written
 """What a model says to one question: a row of numbers, for most."""
+
+
+def passes(question: Question) -> int:
+    """Inputs that a model runs to answer it."""
+    return question.how.passes if isinstance(question, Relax) else 1
 
 
 def finite(answer: Answer) -> bool:
@@ -112,6 +224,10 @@ def finite(answer: Answer) -> bool:
         return all(bool(np.isfinite(row).all()) for row in rows)
     if isinstance(answer, Written):
         return answer.likelihood is None or math.isfinite(answer.likelihood)
+    if isinstance(answer, Pulled):
+        return all(bool(np.isfinite(row).all()) for row in (answer.logits, answer.gradients))
+    if isinstance(answer, Relaxed):
+        return bool(np.isfinite(answer.margins).all())
     return bool(np.isfinite(answer.scores if isinstance(answer, Words) else answer).all())
 
 
@@ -185,3 +301,22 @@ class Drafting(Protocol):
 
     def gradient_draft(self) -> Model:
         """As `WhiteBox.first_order`, for one text that is asked about many times with other swaps."""
+
+
+@runtime_checkable
+class Steerable(Protocol):
+    """A white-box victim whose gradients can be had as vectors, and its words with them."""
+
+    def pulls(self) -> Model:
+        """A model that answers a `Pull` with `Pulled`; its logits are the victim's own."""
+
+    def word_vectors(self) -> WordVectors:
+        """The words that may be chosen by such a gradient."""
+
+
+@runtime_checkable
+class Relaxable(Protocol):
+    """A white-box victim that reads mixtures of tokens as well as tokens."""
+
+    def relaxed(self) -> Model:
+        """A model that answers a `Relax` with `Relaxed`."""

@@ -35,8 +35,14 @@ VICTIM = "victim"
 FIRST_ORDER = "first_order"
 NEAREST_WORDS = "nearest_words"
 """Names of its gradients and its word vectors in the same table (see `attacks.models.WhiteBox`)."""
-ABILITIES = (FIRST_ORDER, GRADIENT_DRAFT, NEAREST_WORDS)
-"""Needs of recipes that the victim itself serves; all others are models beside it."""
+PULLS = "pulls"
+"""Name of its gradients as vectors (see `attacks.models.Steerable`)."""
+RELAXED = "relaxed"
+"""Name of what fits distributions over its tokens (see `attacks.models.Relaxable`)."""
+ABILITIES = (FIRST_ORDER, GRADIENT_DRAFT, NEAREST_WORDS, RELAXED)
+"""Needs of recipes that the victim itself serves, by the method of that name."""
+TRIGGER = "trigger"
+"""What `universal-trigger` needs before it can run: a file that `withstand trigger` writes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from attacks.protocols import (
     ABILITIES,
     FIRST_ORDER,
     GRADIENT_DRAFT,
+    RELAXED,
+    TRIGGER,
     AnyGoal,
     Composed,
     Constraint,
@@ -27,6 +29,8 @@ from attacks.resources.own import Exchangeable, Own
 
 TEXTATTACK = "textattack:"
 """What the names of TextAttack's attacks begin with: `textattack:pwws`, `textattack:FILE.py:NAME`."""
+FROM_FILE = "universal-trigger"
+"""The attack whose name a file may follow: `universal-trigger:FILE`."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Recipe:
         needs: names of constraint models that the scheduler must have beside the victim.
         deviations: every way in which it differs from the paper, in words.
         draft: what guesses which candidates are worth a query (None: all of them are asked).
+        made_for: fingerprint of the victim that it was fitted to; empty where it was fitted to none.
 
     Raises AttackError where it follows gradients and its goal has none.
     """
@@ -56,9 +61,11 @@ class Recipe:
     needs: tuple[str, ...] = ()
     deviations: tuple[str, ...] = ()
     draft: Draft | None = None
+    made_for: str = ""
 
     def __post_init__(self) -> None:
-        if {FIRST_ORDER, GRADIENT_DRAFT} & set(self.needs) and not isinstance(self.goal, Sloped):
+        gradients = {FIRST_ORDER, GRADIENT_DRAFT, RELAXED}
+        if gradients & set(self.needs) and not isinstance(self.goal, Sloped):
             raise AttackError(
                 f"The attack '{self.name}' follows gradients, and the goal {type(self.goal).__name__} "
                 "has none to follow. Use an attack that only asks, or the goal untargeted or targeted."
@@ -96,7 +103,7 @@ class Recipe:
     def resources(self) -> tuple[str, ...]:
         """What it needs beside the victim, as `attacks.resources.registry` names it, models included."""
         parts = (self.goal, self.transformation, self.search, self.protections, self.constraints)
-        models = (need for need in self.needs if need not in ABILITIES)
+        models = (need for need in self.needs if need not in (*ABILITIES, TRIGGER))
         return tuple(dict.fromkeys([*_read_by(parts), *models]))
 
     @property

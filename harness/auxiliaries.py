@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.errors import HarnessError
+
 if TYPE_CHECKING:
     from attacks.models import Model
     from attacks.recipe import Recipe
@@ -31,15 +33,18 @@ class Auxiliaries:
         """Check every resource that recipes need, these models among them; no model is loaded.
 
         Raises AttackError for a table and HarnessError for a model that cannot be used, both with what
-        `attacks.resources.registry.problem` says.
+        `attacks.resources.registry.problem` says, and AttackError where an attack lacks its trigger.
         """
+        from attacks.errors import AttackError, no_trigger
+        from attacks.protocols import TRIGGER
         from attacks.resources import registry
-        from harness.errors import HarnessError
         from harness.model_checks import check_model
 
         models = resources()
         seen: set[str] = set()
         for recipe in recipes:
+            if TRIGGER in recipe.needs:
+                raise AttackError(no_trigger(recipe.name))
             registry.require(recipe.name, recipe.resources)
             for need in recipe.needs:
                 spec = self._sources.get(need)

@@ -8,7 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from attacks import recipes
-from attacks.protocols import FIRST_ORDER, FLUENCY, MASKED_LM, NEAREST_WORDS, SIMILARITY
+from attacks.protocols import (
+    FIRST_ORDER,
+    FLUENCY,
+    MASKED_LM,
+    NEAREST_WORDS,
+    RELAXED,
+    SIMILARITY,
+    TRIGGER,
+)
 
 TARGET = Path(__file__).parents[1] / "docs" / "attacks.md"
 HEAD = """# Attacks
@@ -31,6 +39,8 @@ Withstand. `--resource vectors=FILE` puts word vectors of your own in the place 
 neighbours, and `--resource tagger=MODEL` a spaCy model in that of the tagger, wherever an attack reads
 them. Thresholds stay: with the published counter-fitted vectors TextFooler's is `--set min_cosine=0.5`
 in its code, and 0.7 in the paper. `withstand ls resources -v` says what is built in.
+Withstand. *Trigger* is a file that `withstand trigger` finds on a transformers model; it is named behind
+the attack (`universal-trigger:FILE`) and works on victims of all kinds.
 """
 NEEDS = {
     FIRST_ORDER: "gradient",
@@ -38,6 +48,8 @@ NEEDS = {
     SIMILARITY: "encoder",
     MASKED_LM: "masked LM",
     FLUENCY: "LM",
+    RELAXED: "gradient",
+    TRIGGER: "trigger",
 }
 
 

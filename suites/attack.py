@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -123,6 +124,8 @@ def attack_run(
         examples if request.examples is None else sample(examples, request.examples, request.seed)
     )
     text = request.to_toml()
+    if recipe.made_for:  # what stands in a file of triggers decides outcomes too
+        text += f"# {json.dumps(recipe.parameters()['transformation'])}\n"
     with start_or_resume(
         runs,
         f"attack-{recipe.name}",

@@ -1,4 +1,4 @@
-"""The verbs of this package: attack, audit, harden, ls, doctor.
+"""The verbs of this package: attack, trigger, audit, harden, ls, doctor.
 
 Nothing heavy is imported before a verb runs.
 """
@@ -12,33 +12,28 @@ from typing import Annotated, Any
 import typer
 
 from harness.auxiliaries import ENCODER, LANGUAGE_MODEL
-
-Runs = Annotated[
-    Path, typer.Option("-o", "--output-dir", help="Folder that run folders are made in.")
-]
-Resume = Annotated[
-    str | None,
-    typer.Option(help="Go on with an interrupted run: its folder, its name, or 'last'."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object; prose goes to stderr.")]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")]
-Device = Annotated[str | None, typer.Option(help="Where models run, e.g. cuda:0 (default: cpu).")]
-BatchSize = Annotated[
-    int, typer.Option(min=1, help="Most texts in a batch; changes the speed and nothing else.")
-]
-CacheFile = Annotated[
-    Path | None,
-    typer.Option("--cache", help="A file that keeps the model's answers for later runs."),
-]
-Limit = Annotated[
-    int | None,
-    typer.Option(min=1, help="Attack at most so many examples: a partial run, never a pass."),
-]
+from suites.options import (
+    BatchSize,
+    CacheFile,
+    DataSpec,
+    Device,
+    Json,
+    LabelColumn,
+    Limit,
+    MaxLength,
+    Quiet,
+    Resume,
+    Runs,
+    Seed,
+    TextColumns,
+)
+from suites.trigger_command import trigger
 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
     app.command()(attack)
+    app.command()(trigger)
     app.command()(audit)
     app.command()(harden)
     app.command(name="ls")(ls)
@@ -49,9 +44,7 @@ def attack(
     model: Annotated[
         str, typer.Argument(help="Folder, bundle:NAME, Hugging Face id or URL of an endpoint.")
     ],
-    data: Annotated[
-        str, typer.Option(help="File, folder, bundle:NAME or Hugging Face id, with :split if any.")
-    ],
+    data: DataSpec,
     recipe: Annotated[
         str,
         typer.Option(
@@ -61,18 +54,13 @@ def attack(
     examples: Annotated[
         int | None, typer.Option("-n", min=1, help="Examples to attack (default: all).")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Every random choice derives from it.")] = 0,
-    text: Annotated[list[str] | None, typer.Option(help="Text column; may be given twice.")] = None,
-    label: Annotated[str, typer.Option(help="Label column.")] = "label",
+    seed: Seed = 0,
+    text: TextColumns = None,
+    label: LabelColumn = "label",
     query_budget: Annotated[
         int | None, typer.Option(min=1, help="Distinct queries an example may cost.")
     ] = None,
-    max_length: Annotated[
-        int | None,
-        typer.Option(
-            min=8, help="Tokens at which texts are cut (default: the model's, up to 512)."
-        ),
-    ] = None,
+    max_length: MaxLength = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(

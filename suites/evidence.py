@@ -150,6 +150,7 @@ class Collector:
             return [known[example.id] for example in examples]
         parameters = recipe.parameters()
         self._same(campaign.check, parameters)
+        transfer = self._transfer(recipe)
         self.folder.append(
             "campaign",
             check=campaign.check,
@@ -161,7 +162,7 @@ class Collector:
             recipe={
                 "source": recipe.source,
                 "parameters": parameters,
-                "deviations": list(recipe.deviations),
+                "deviations": [*recipe.deviations, *transfer],
             },
         )
         with self.stage(campaign.check), self.cache:
@@ -189,6 +190,17 @@ class Collector:
                         "run without --resume."
                     )
                 return
+
+    def _transfer(self, recipe: Recipe) -> list[str]:
+        """What is to be said of an attack that was fitted to another victim."""
+        if recipe.made_for in ("", self.target.victim.fingerprint):
+            return []
+        note = (
+            f"It was made for another victim (fingerprint {recipe.made_for}) than this one "
+            f"({self.target.victim.fingerprint}): the attack is a transfer."
+        )
+        self.progress.say(f"  {recipe.name}: {note}")
+        return [note]
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

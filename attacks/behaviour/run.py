@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from attacks.behaviour.tests import BehaviouralTest
-from attacks.engine import scheduler
-from attacks.engine.attempt import Attempt
+from attacks.engine.asking import ask_all
+from attacks.engine.attempt import softmax
 from attacks.engine.cache import Cache
-from attacks.engine.scheduler import EngineConfig, Job
+from attacks.engine.scheduler import EngineConfig
 from attacks.errors import AttackError
-from attacks.goals import Untargeted
 from attacks.models import Floats, Inputs, Victim
-from attacks.outcomes import Example, Finished
-from attacks.protocols import VICTIM, Scored, Steps
-from attacks.recipe import Recipe
-from attacks.text import Text
-from attacks.transformations import Composite
-
-WAITING = 16
-"""Full batches of texts that wait at once, so that those of one length fill a batch."""
+from attacks.protocols import VICTIM, Ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,18 +98,6 @@ def run(
     )
 
 
-@dataclass(frozen=True)
-class _Look:
-    """A search that scores the text as it stands, and notes the answer."""
-
-    answers: dict[Inputs, Floats]
-
-    def run(self, attempt: Attempt) -> Steps[Scored]:
-        (scored,) = yield from attempt.score([attempt.original])
-        self.answers[attempt.original.strings] = scored.probabilities
-        return scored
-
-
 def _asked(
     texts: Sequence[Inputs],
     victim: Victim,
@@ -126,30 +106,11 @@ def _asked(
     cache: Cache | None,
 ) -> tuple[dict[Inputs, Floats], dict[Inputs, str]]:
     """Probabilities of each text that has an answer, and of each other what went wrong."""
-    answers: dict[Inputs, Floats] = {}
-    recipe = Recipe(
-        name="behaviour",
-        family="sentence",
-        source="none: nothing is attacked",
-        goal=Untargeted(),
-        transformation=Composite(()),
-        search=_Look(answers),
-    )
-    jobs = (
-        Job(
-            Example(str(number), Text(tuple((str(n), value) for n, value in enumerate(text))), 0),
-            recipe,
-            temperature=temperature,
-        )
-        for number, text in enumerate(texts)
-    )
-    config = replace(config, window=max(config.window, WAITING * config.batch_size))
-    errors = {
-        event.outcome.original: event.outcome.error
-        for event in scheduler.run(jobs, {VICTIM: victim}, config, cache)
-        if isinstance(event, Finished) and event.outcome.error is not None
+    asked = ask_all([Ask(VICTIM, (text,)) for text in texts], {VICTIM: victim}, config, cache)
+    answers = {
+        texts[place]: softmax(logits, temperature)[0] for place, logits in asked.answers.items()
     }
-    return answers, errors
+    return answers, {texts[place]: error for place, error in asked.errors.items()}
 
 
 def _result(

@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 
+from attacks.engine.ledger import Ledger
+from attacks.engine.promising import promising
 from attacks.errors import AttackError
 from attacks.goals import predicted
-from attacks.models import Floats, Inputs, Slopes, Swaps, Written
+from attacks.models import Floats, Inputs, Relax, Relaxation, Relaxed, Slopes, Swaps, Written
 from attacks.outcomes import Example
 from attacks.protocols import (
-    DRAFT,
     FIRST_ORDER,
-    GRADIENT_DRAFT,
+    RELAXED,
     VICTIM,
     AnyGoal,
     Ask,
     Constraint,
-    Draft,
     ModelConstraint,
     ModelTransformation,
     Scored,
@@ -55,7 +55,8 @@ class Attempt:
     The budget counts distinct inputs: asking twice for the same string costs nothing. Random numbers
     derive from (run seed, example id, recipe name), so neither order nor neighbours change them.
     `reach` is how many characters of each field the victim reads (None: all of them), `seed` the run's;
-    `left_out` says whether a draft has kept anything back.
+    `left_out` says whether a draft has kept anything back. `judged` gives (score, succeeded) for a
+    candidate and the victim's answer.
     """
 
     def __init__(
@@ -77,15 +78,15 @@ class Attempt:
         self.reach: Sequence[int] | None = None
         self.seed = seed
         self.left_out = False
-        self._judged = _judging(recipe.goal, example)
-        self._temperature = temperature
+        self.judged = _judging(recipe.goal, example)
+        self.temperature = temperature
         self._budget = query_budget
-        self._seen: set[Inputs] = set()
+        self._ledger = Ledger()
 
     @property
     def unique_queries(self) -> int:
-        """Distinct inputs scored so far."""
-        return len(self._seen)
+        """Distinct inputs scored so far, those of a `Relax` among them."""
+        return self._ledger.spent
 
     def under(self, recipe: Recipe, queries: int) -> Steps[Scored]:
         """Run another recipe on the example, with so many distinct queries of its own.
@@ -93,20 +94,20 @@ class Attempt:
         What was asked before costs it nothing, and what it asks is charged here. It draws what it would
         draw by itself. Returns the best that it found; raises BudgetSpent where the whole budget is.
         """
-        most = len(self._seen) + queries
+        most = self._ledger.spent + queries
         inner = Attempt(
             self.example,
             recipe,
             seed=self.seed,
-            temperature=self._temperature,
+            temperature=self.temperature,
             query_budget=most if self._budget is None else min(most, self._budget),
         )
         inner.first, inner.best, inner.reach = self.first, self.first, self.reach
-        inner._seen = self._seen
+        inner._ledger = self._ledger
         try:
             yield from recipe.search.run(inner)
         except BudgetSpent:
-            if self._budget is not None and len(self._seen) >= self._budget:
+            if self._budget is not None and self._ledger.spent >= self._budget:
                 raise
         finally:
             self.queries += inner.queries
@@ -161,7 +162,7 @@ class Attempt:
                 new[proposal] = None
         new.pop(current, None)
         if self.recipe.draft is not None and not all_of_them:
-            return (yield from self._promising(list(new), current, self.recipe.draft))
+            return (yield from promising(self, list(new), current, self.recipe.draft))
         return (yield from self.admissible(list(new), current))
 
     def may_change(self, proposal: Candidate, current: Candidate, index: int | None = None) -> bool:
@@ -172,28 +173,6 @@ class Attempt:
             for other in others
             for protection in self.recipe.protections
         )
-
-    def _promising(
-        self, candidates: Sequence[Candidate], current: Candidate, draft: Draft
-    ) -> Steps[list[Candidate]]:
-        """As many admissible candidates as the draft keeps, in the order in which they were proposed.
-
-        Constraints that need a model are asked only of what the draft finds promising.
-        """
-        plain = tuple(c for c in self.recipe.constraints if isinstance(c, Constraint))
-        dear = tuple(c for c in self.recipe.constraints if not isinstance(c, Constraint))
-        cheap = yield from self.admissible(candidates, current, plain)
-        if len(cheap) <= draft.keep:
-            return (yield from self.admissible(cheap, current, dear))
-        self.left_out = True
-        ordered = yield from draft.order(self, cheap, current)
-        kept: set[Candidate] = set()
-        for start in range(0, len(ordered), draft.keep):
-            found = yield from self.admissible(ordered[start : start + draft.keep], current, dear)
-            kept.update(found[: draft.keep - len(kept)])
-            if len(kept) == draft.keep:
-                break
-        return [candidate for candidate in cheap if candidate in kept]
 
     def admissible(
         self,
@@ -249,10 +228,10 @@ class Attempt:
                 answers = yield Ask(VICTIM, tuple(c.strings for c in affordable))
             except GeneratorExit:  # never asked: another branch of the search came to an end
                 self.queries -= len(affordable)
-                self._seen -= new
+                self._ledger.refund(new)
                 raise
             if isinstance(answers, np.ndarray):
-                answers = softmax(answers, self._temperature)
+                answers = softmax(answers, self.temperature)
             results = [self._judge(c, a) for c, a in zip(affordable, answers, strict=True)]
         if not probing:
             for scored in results:
@@ -281,56 +260,74 @@ class Attempt:
         Raises NothingToAttack as `start` does, BudgetSpent as `score` does.
         """
         slopes, sign = yield from self._slopes(options, current or self.original)
-        gains = iter(_comparable(slopes.gains * sign))
+        gains = iter(comparable(slopes.gains * sign))
         return {index: [next(gains) for _ in options[index]] for index in options}
 
     def weights(self, indices: Sequence[int]) -> Steps[dict[int, float]]:
         """How much words of the original weigh by the gradient (`Slopes.weights`), as `first_order`."""
         slopes, _ = yield from self._slopes(dict.fromkeys(indices, ()), self.original)
-        return dict(zip(indices, _comparable(slopes.weights), strict=True))
+        return dict(zip(indices, comparable(slopes.weights), strict=True))
 
     def _slopes(
         self, options: Mapping[int, Sequence[str]], current: Candidate
     ) -> Steps[tuple[Slopes, int]]:
         """What the gradient says, and the sign that a gain has to be taken with."""
+        swaps, sign = self.swaps(options, current)
         if not self._affordable([current])[0]:
             raise BudgetSpent
         self.queries += 1
-        swaps, sign = self._swaps(options, current)
         answers: list[Slopes] = yield Ask(FIRST_ORDER, (swaps,))
-        (probabilities,) = softmax(answers[0].logits[np.newaxis], self._temperature)
+        (probabilities,) = softmax(answers[0].logits[np.newaxis], self.temperature)
         self.offer(self._judge(current, probabilities))
         self._opened()
         return answers[0], sign
 
-    def _swaps(self, options: Mapping[int, Sequence[str]], current: Candidate) -> tuple[Swaps, int]:
-        """The question after a gradient, and the sign that a gain has to be taken with."""
-        goal = self.recipe.goal
-        if not isinstance(goal, Sloped):
-            raise AttackError(f"The goal {type(goal).__name__} has no gradient to follow.")
-        label, sign = goal.slope(self.example.label)
+    def swaps(self, options: Mapping[int, Sequence[str]], current: Candidate) -> tuple[Swaps, int]:
+        """The question after a gradient, and the sign that a gain has to be taken with.
+
+        Raises AttackError where the goal has no slope.
+        """
+        label, sign = self._slope()
         spans = tuple(current.span(index) for index in options)
         replacements = tuple(tuple(options[index]) for index in options)
         return Swaps(current.strings, label, spans, replacements), sign
 
-    def drafted_gains(self, options: Mapping[int, Sequence[str]]) -> Steps[dict[int, list[float]]]:
-        """As `first_order` of the original, for a draft: no query is counted."""
-        swaps, sign = self._swaps(options, self.original)
-        answers: list[Slopes] = yield Ask(GRADIENT_DRAFT, (swaps,))
-        gains = iter(_comparable(answers[0].gains * sign))
-        return {index: [next(gains) for _ in options[index]] for index in options}
+    def relax(self, how: Relaxation) -> Steps[Relaxed]:
+        """Texts drawn from a distribution that gradients have moved towards the goal.
 
-    def drafted_weights(self, indices: Sequence[int]) -> Steps[dict[int, float]]:
-        """As `weights`, of a draft."""
-        swaps, _ = self._swaps(dict.fromkeys(indices, ()), self.original)
-        answers: list[Slopes] = yield Ask(GRADIENT_DRAFT, (swaps,))
-        return dict(zip(indices, _comparable(answers[0].weights), strict=True))
+        It costs `how.passes` distinct queries, charged before the first of them is made.
 
-    def drafted_ranks(self, candidates: Sequence[Candidate]) -> Steps[list[tuple[bool, float]]]:
-        """As `score`, by the draft model: whether it would be a success, and the goal's score."""
-        logits: Floats = yield Ask(DRAFT, tuple(c.strings for c in candidates))
-        judged = zip(candidates, softmax(logits, self._temperature), strict=True)
-        return [(won, score) for score, won in (self._judged(c, row) for c, row in judged)]
+        Raises NothingToAttack as `start` does, BudgetSpent where they do not all fit the query budget.
+        """
+        yield from self.start()
+        label, sign = self._slope()
+        fields = self.example.text.fields
+        item = Relax(
+            strings=self.original.strings,
+            label=label,
+            rise=sign > 0,
+            frozen=tuple(
+                n for n, (name, _) in enumerate(fields) if name in self.example.text.frozen_fields
+            ),
+            seed=int(self.rng.integers(2**63)),
+            how=how,
+        )
+        if not self._ledger.charge(item, self._budget):
+            raise BudgetSpent
+        self.queries += how.passes
+        try:
+            answers: list[Relaxed] = yield Ask(RELAXED, (item,))
+        except GeneratorExit:  # as in `score`
+            self.queries -= how.passes
+            self._ledger.refund([item])
+            raise
+        return answers[0]
+
+    def _slope(self) -> tuple[int, int]:
+        goal = self.recipe.goal
+        if not isinstance(goal, Sloped):
+            raise AttackError(f"The goal {type(goal).__name__} has no gradient to follow.")
+        return goal.slope(self.example.label)
 
     def _opened(self) -> Scored:
         assert self.first is not None  # noqa: S101 - scored by the caller
@@ -347,16 +344,16 @@ class Attempt:
         kept: list[Candidate] = []
         charged: set[Inputs] = set()
         for candidate in candidates:
-            if candidate.strings not in self._seen:
-                if self._budget is not None and len(self._seen) >= self._budget:
-                    break
-                self._seen.add(candidate.strings)
+            known = candidate.strings in self._ledger
+            if not self._ledger.charge(candidate.strings, self._budget):
+                break
+            if not known:
                 charged.add(candidate.strings)
             kept.append(candidate)
         return kept, charged
 
     def _judge(self, candidate: Candidate, answer: Floats | Written) -> Scored:
-        score, succeeded = self._judged(candidate, answer)
+        score, succeeded = self.judged(candidate, answer)
         if isinstance(answer, Written):
             return Scored(candidate, score, succeeded, None, None, NO_PROBABILITIES, answer)
         confidence = float(answer[self.example.label])
@@ -387,7 +384,8 @@ def _judging(goal: AnyGoal, example: Example) -> Callable[[Candidate, Any], tupl
     return lambda _, probabilities: judge(probabilities, label)
 
 
-def _comparable(row: Floats) -> list[float]:
+def comparable(row: Floats) -> list[float]:
+    """Estimates relative to the largest and rounded, so that float noise decides nothing."""
     largest = float(np.abs(row).max(initial=0.0)) or 1.0
     found: list[float] = (row.astype(np.float64) / largest).round(GAIN_DECIMALS).tolist()
     return found

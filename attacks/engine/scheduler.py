@@ -20,14 +20,14 @@ from attacks.engine.attempt import Attempt, BudgetSpent, NothingToAttack
 from attacks.engine.cache import Cache
 from attacks.engine.queue import Queue
 from attacks.errors import AttackError
-from attacks.models import Answer, Model, Question, Truncating, finite
+from attacks.models import Answer, Model, Question, Truncating, finite, passes
 from attacks.outcomes import BatchHalved, Change, Event, Example, Finished, Outcome, Status, Tick
-from attacks.protocols import ABILITIES, FIRST_ORDER, VICTIM, Ask, Scored, Steps
+from attacks.protocols import ABILITIES, FIRST_ORDER, PULLS, RELAXED, VICTIM, Ask, Scored, Steps
 from attacks.recipe import Recipe
 from attacks.victims import check_goal
 
-JUDGES = (VICTIM, FIRST_ORDER)
-"""Models whose answers hold the victim's logits: what they are asked is a query."""
+JUDGES = (VICTIM, FIRST_ORDER, PULLS, RELAXED)
+"""Models that have the victim run an input: what they are asked is a query, or many (`passes`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ class _Engine:
         flight.answers = {}
         fresh: list[Question] = []
         if ask.model in JUDGES:
-            self._asked += len(ask.inputs)
+            self._asked += sum(map(passes, ask.inputs))
         for item in dict.fromkeys(ask.inputs):
             row = self._cache.get((queue.model.fingerprint, item))
             if row is not None:
@@ -222,7 +222,7 @@ class _Engine:
             return
         self._seconds[queue.name] += perf_counter() - started
         if queue.name in JUDGES:
-            self._scored += len(batch)
+            self._scored += sum(passes(item) for item, _ in batch)
         for (item, _), row in zip(batch, rows, strict=True):
             yield from self._answer(queue, item, row)
 
@@ -249,7 +249,7 @@ class _Engine:
                 finally:
                     self._seconds[queue.name] += perf_counter() - started
                 if queue.name in JUDGES:
-                    self._scored += 1
+                    self._scored += passes(item[0])
                 yield from self._answer(queue, item[0], row)
 
     def _answer(self, queue: Queue, item: Question, row: Answer) -> Iterator[Event]:
@@ -271,7 +271,7 @@ class _Engine:
             yield self._land(flight, Status.ERRORED, error)
 
     def _tick(self) -> Tick:
-        victim = sum(self._seconds.get(name, 0.0) for name in (VICTIM, *ABILITIES))
+        victim = sum(self._seconds.get(name, 0.0) for name in {*JUDGES, *ABILITIES})
         return Tick(
             scored=self._scored,
             cached=self._asked - self._scored - self._waiting_for_victim(),
@@ -280,7 +280,7 @@ class _Engine:
         )
 
     def _waiting_for_victim(self) -> int:
-        return sum(1 for model, _ in self._waiters if model in JUDGES)
+        return sum(passes(item) for model, item in self._waiters if model in JUDGES)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -2,7 +2,8 @@
 
 A recipe is a function that takes parameters with defaults and returns a `Recipe`. Another distribution
 adds its own under the entry-point group `withstand.attacks`; a built-in name cannot be taken over.
-`textattack:NAME` is one of TextAttack's (see `attacks.bridge`).
+`textattack:NAME` is one of TextAttack's (see `attacks.bridge`), and `universal-trigger:FILE` is that
+attack with its parameter `file` set.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, get_origin, get_type_hints
 
 from attacks.errors import AttackError, unknown_name
-from attacks.recipe import TEXTATTACK, Recipe
+from attacks.recipe import FROM_FILE, TEXTATTACK, Recipe
 from attacks.recipes import (
     a2t,
     a2t_mlm,
@@ -26,6 +27,7 @@ from attacks.recipes import (
     clare,
     deepwordbug,
     faster_alzantot,
+    gbda,
     gradient_step,
     hotflip,
     iga,
@@ -41,6 +43,7 @@ from attacks.recipes import (
     textbugger,
     textfooler,
     textfooler_adjusted,
+    universal_trigger,
     viper,
 )
 
@@ -59,6 +62,7 @@ BUILTIN: dict[str, Builder] = {
     "clare": clare.build,
     "deepwordbug": deepwordbug.build,
     "faster-alzantot": faster_alzantot.build,
+    "gbda": gbda.build,
     "gradient-step": gradient_step.build,
     "hotflip": hotflip.build,
     "iga": iga.build,
@@ -74,6 +78,7 @@ BUILTIN: dict[str, Builder] = {
     "textbugger": textbugger.build,
     "textfooler": textfooler.build,
     "textfooler-adjusted": textfooler_adjusted.build,
+    "universal-trigger": universal_trigger.build,
     "viper": viper.build,
 }
 
@@ -88,6 +93,9 @@ def load(name: str, **overrides: Any) -> Recipe:
 
     Raises AttackError where there is no such recipe or parameter, or a value has the wrong type.
     """
+    if name.startswith(f"{FROM_FILE}:"):
+        name, _, file = name.partition(":")
+        overrides = {"file": file, **overrides}
     builder = _builder(name)
     if name.startswith(TEXTATTACK) and overrides:
         raise AttackError(

@@ -9,8 +9,10 @@ from attacks.searches.exhaustive import Exhaustive
 from attacks.searches.genetic import Genetic, ImprovedGenetic
 from attacks.searches.gradient_beam import GradientBeam
 from attacks.searches.in_turn import InTurn, Stage
+from attacks.searches.once import Once
 from attacks.searches.one_step import OneStep
 from attacks.searches.particle_swarm import LevySwarm, ParticleSwarm
+from attacks.searches.relaxed_samples import RelaxedSamples
 from attacks.searches.weighted_saliency import WeightedSaliency
 from attacks.searches.word_importance import WordImportance
 
@@ -26,8 +28,10 @@ __all__ = [
     "ImprovedGenetic",
     "InTurn",
     "LevySwarm",
+    "Once",
     "OneStep",
     "ParticleSwarm",
+    "RelaxedSamples",
     "Stage",
     "WeightedSaliency",
     "WordImportance",

@@ -1,6 +1,7 @@
 """Ways to rewrite one word."""
 
 from attacks.transformations.any_character import AnyCharacter
+from attacks.transformations.any_token import AnyToken
 from attacks.transformations.appended import AppendedClause
 from attacks.transformations.characters import (
     DeleteLetter,
@@ -25,11 +26,13 @@ from attacks.transformations.noise import (
     OtherCase,
     OtherNumber,
 )
+from attacks.transformations.prepended import Prepended
 from attacks.transformations.synonyms import EmbeddingNeighbours, WordNetSynonyms
 from attacks.transformations.victim_words import VictimNeighbours
 
 __all__ = [
     "AnyCharacter",
+    "AnyToken",
     "AppendedClause",
     "Composite",
     "DeleteLetter",
@@ -47,6 +50,7 @@ __all__ = [
     "NeighbouringKey",
     "OtherCase",
     "OtherNumber",
+    "Prepended",
     "ReorderedCharacters",
     "Sometimes",
     "SubstituteLetter",

@@ -4,10 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from attacks.errors import AttackError
-from attacks.models import Drafting, Model, Victim, WhiteBox, Writer
-from attacks.protocols import ABILITIES, FIRST_ORDER, GRADIENT_DRAFT, VICTIM, WrittenGoal
+from attacks.errors import AttackError, no_trigger
+from attacks.models import Drafting, Model, Relaxable, Victim, WhiteBox, Writer
+from attacks.protocols import (
+    ABILITIES,
+    FIRST_ORDER,
+    GRADIENT_DRAFT,
+    NEAREST_WORDS,
+    RELAXED,
+    TRIGGER,
+    VICTIM,
+    WrittenGoal,
+)
 from attacks.recipe import Recipe
+
+SERVING: Mapping[str, type] = {
+    FIRST_ORDER: WhiteBox,
+    GRADIENT_DRAFT: Drafting,
+    NEAREST_WORDS: WhiteBox,
+    RELAXED: Relaxable,
+}
+"""What a victim must be to serve each of the `ABILITIES`."""
 
 
 def equipped(
@@ -15,34 +32,25 @@ def equipped(
 ) -> dict[str, Model]:
     """The models of a campaign: constraint models, the victim and what recipes need of it.
 
-    Raises AttackError where a recipe needs to look inside the victim and cannot, or is after labels and
-    the victim writes, or the other way round.
+    Raises AttackError where a recipe needs to look inside the victim and cannot, lacks its trigger, or
+    is after labels and the victim writes, or the other way round.
     """
     found: dict[str, Model] = {**models, VICTIM: victim}
     for recipe in recipes:
         check_goal(recipe, victim)
         for need in recipe.needs:
+            if need == TRIGGER:
+                raise AttackError(no_trigger(recipe.name))
             if need not in ABILITIES or need in found:
                 continue
-            model = _inside(victim, need)
-            if model is None:
+            if not isinstance(victim, SERVING[need]):
                 raise AttackError(
-                    f"The attack '{recipe.name}' looks inside the model (it needs '{need}'), and "
-                    f"a victim of "
-                    f"type {type(victim).__name__} can only be asked. Use an attack that only "
-                    f"asks, or a "
-                    "transformers model."
+                    f"The attack '{recipe.name}' looks inside the model (it needs '{need}'), and a "
+                    f"victim of type {type(victim).__name__} can only be asked. Use an attack that only "
+                    "asks, or a transformers model."
                 )
-            found[need] = model
+            found[need] = getattr(victim, need)()
     return found
-
-
-def _inside(victim: Victim, need: str) -> Model | None:
-    if need == GRADIENT_DRAFT:
-        return victim.gradient_draft() if isinstance(victim, Drafting) else None
-    if not isinstance(victim, WhiteBox):
-        return None
-    return victim.first_order() if need == FIRST_ORDER else victim.nearest_words()
 
 
 def check_goal(recipe: Recipe, victim: Model) -> None:

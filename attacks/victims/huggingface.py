@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 
-from attacks.models import Floats
+from attacks.models import Floats, WordVectors
 from attacks.victims.first_order import HuggingFaceFirstOrder
 from attacks.victims.gradient_draft import HuggingFaceGradientDraft
-from attacks.victims.nearest import HuggingFaceNearestWords
+from attacks.victims.nearest import SHORTEST, HuggingFaceNearestWords
+from attacks.victims.pulls import HuggingFacePulls, word_vectors
+from attacks.victims.relaxed import HuggingFaceRelaxed
 from attacks.victims.transformer import Encoding, TransformersModel
 
 
@@ -74,6 +76,35 @@ class HuggingFaceVictim(TransformersModel):
         return HuggingFaceNearestWords(
             self._model, self._tokenizer, fingerprint=f"nearest-words:{self._fingerprint}"
         )
+
+    def pulls(self) -> HuggingFacePulls:
+        """See `attacks.models.Steerable`."""
+        return HuggingFacePulls(
+            self._model,
+            self._tokenizer,
+            fingerprint=f"pulls:{self._fingerprint}",
+            max_length=self._max_length,
+        )
+
+    def relaxed(
+        self, language_model: Any = None, idf: Mapping[int, float] | None = None
+    ) -> HuggingFaceRelaxed:
+        """See `attacks.models.Relaxable`; the arguments are those of `HuggingFaceRelaxed`.
+
+        With one of them it is told from the victim's own by its place alone: give it no common cache.
+        """
+        return HuggingFaceRelaxed(
+            self._model,
+            self._tokenizer,
+            fingerprint=f"relaxed:{self._fingerprint}",
+            max_length=self._max_length,
+            language_model=language_model,
+            idf=idf,
+        )
+
+    def word_vectors(self) -> WordVectors:
+        """See `attacks.models.Steerable`: words of three letters or more."""
+        return word_vectors(self._model, self._tokenizer, SHORTEST)
 
 
 class HuggingFaceEncoder(TransformersModel):

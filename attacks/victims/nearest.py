@@ -39,20 +39,25 @@ def whole_words(tokenizer: Any, shortest: int = SHORTEST) -> Vocabulary:
     else all that do not continue a word ("##").
     """
     tokens = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
-    written = tokenizer.tokenize("a a")
-    marks = [m for m in ("Ġ", "▁") if any(token.startswith(m) for token in written)]
+    mark = space_mark(tokenizer)
     special = set(tokenizer.all_special_ids)
     found = []
     for number, token in enumerate(tokens):
         if token is None or number in special or token.startswith("##"):
             continue
-        if marks and not token.startswith(marks[0]):
+        if mark and not token.startswith(mark):
             continue
         # Byte-level tokens are written in other letters than the ones they stand for.
-        word = tokenizer.convert_tokens_to_string([token]).strip() if marks else token
+        word = tokenizer.convert_tokens_to_string([token]).strip() if mark else token
         if len(word) >= shortest and word.isalpha():
             found.append((number, word))
     return Vocabulary(tuple(n for n, _ in found), tuple(word for _, word in found))
+
+
+def space_mark(tokenizer: Any) -> str | None:
+    """What stands in a token for the space before it; None where those that continue one are marked."""
+    written = tokenizer.tokenize("a a")
+    return next((m for m in ("Ġ", "▁") if any(t.startswith(m) for t in written)), None)
 
 
 class HuggingFaceNearestWords:

@@ -13,6 +13,7 @@ from tokenizers import (
     AddedToken,
     Regex,
     Tokenizer,
+    decoders,
     models,
     normalizers,
     pre_tokenizers,
@@ -90,7 +91,9 @@ def byte_level(splitter: Any, normalizer: Any = None) -> Any:
         show_progress=False,
     )
     spaces = [AddedToken("  ", normalized=True), AddedToken("\n\n", normalized=False)]
-    return trained(models.BPE(), trainer, normalizer, splitter, added=spaces)
+    made = trained(models.BPE(), trainer, normalizer, splitter, added=spaces)
+    made.backend_tokenizer.decoder = decoders.ByteLevel()
+    return made
 
 
 def by_pattern(digits: str) -> Any:
@@ -107,7 +110,9 @@ def unigram(splitter: Any, *normalizer: Any) -> Any:
     trainer = trainers.UnigramTrainer(
         vocab_size=2000, special_tokens=SPECIAL, unk_token="[UNK]", show_progress=False
     )
-    return trained(models.Unigram(), trainer, normalizers.Sequence(list(normalizer)), splitter)
+    made = trained(models.Unigram(), trainer, normalizers.Sequence(list(normalizer)), splitter)
+    made.backend_tokenizer.decoder = decoders.Metaspace()
+    return made
 
 
 def metaspace(**options: Any) -> Any:

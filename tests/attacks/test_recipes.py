@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from attacks.constraints import EditDistance, Stopwords
 from attacks.constraints.edit_distance import levenshtein
 from attacks.engine.scheduler import EngineConfig, Job, run
 from attacks.errors import AttackError
-from attacks.models import Floats, Inputs, Model, Slopes, Swaps, Words
+from attacks.models import Floats, Inputs, Model, Relax, Relaxed, Slopes, Swaps, Words
 from attacks.outcomes import Example, Finished, Outcome, Status
 from attacks.protocols import FLUENCY, MASKED_LM, SIMILARITY
 from attacks.recipe import Recipe
@@ -53,6 +55,9 @@ class Lexicon:
     def nearest_words(self) -> Model:
         return LexiconNeighbours()
 
+    def relaxed(self) -> Model:
+        return LexiconRelaxed()
+
 
 class LexiconSwaps:
     """What a swap takes from the lexicon's count; ties go to the later first letter."""
@@ -85,6 +90,23 @@ class LexiconSwaps:
                 )
             )
         return rows
+
+
+class LexiconRelaxed:
+    """A text without the words that it knows, and the text itself."""
+
+    fingerprint = "lexicon-relaxed"
+
+    def encode(self, inputs: Sequence[Relax]) -> list[tuple[Relax]]:
+        return [(item,) for item in inputs]
+
+    def run(self, batch: Sequence[tuple[Relax]]) -> list[Relaxed]:
+        found = []
+        for (item,) in batch:
+            (text,) = item.strings
+            kept = " ".join(w for w in text.split() if w.lower() not in Lexicon.words)
+            found.append(Relaxed(((text,), (kept,)), np.zeros(1, dtype=np.float32)))
+        return found
 
 
 class LexiconNeighbours:
@@ -136,17 +158,19 @@ def test_names() -> None:
 def test_a_recipe_says_what_it_is(name: str) -> None:
     recipe = recipes.load(name)
     assert recipe.name == name
-    assert recipe.family in {"character", "word", "sentence", "mixed"}
+    assert recipe.family in {"character", "word", "sentence", "token", "mixed"}
     assert recipe.source
     assert recipe.deviations
     assert json.loads(json.dumps(recipe.parameters())) == recipe.parameters()
 
 
 # As published they find nothing here: the three words have no neighbours that are so near.
-LOOSENED: dict[str, dict[str, float]] = {
+LOOSENED: dict[str, dict[str, Any]] = {
     "a2t": {"min_cosine": 0.6, "min_similarity": 0.5},
+    "gbda": {"iterations": 1, "batch": 1},
     "hotflip": {"min_cosine": 0.6},
     "textfooler-adjusted": {"min_cosine": 0.6, "min_similarity": 0.5},
+    "universal-trigger": {"file": str(Path(__file__).with_name("trigger.json"))},
 }
 
 
@@ -157,7 +181,7 @@ def test_a_recipe_attacks(name: str) -> None:
     assert len(outcomes) == len(REVIEWS)
     assert {o.status for o in outcomes} <= {Status.SUCCEEDED, Status.FAILED}
     # They take none of the words away that the lexicon knows.
-    harmless = name in {"checklist", "stress-test"}
+    harmless = name in {"checklist", "stress-test", "universal-trigger"}
     assert any(o.status is Status.SUCCEEDED for o in outcomes) != harmless
     if any(isinstance(protection, Stopwords) for protection in recipe.protections):
         changed = {change.before.lower() for o in outcomes for change in o.changes}

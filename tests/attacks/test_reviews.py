@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +13,7 @@ import torch
 from attacks import recipes
 from attacks.engine.scheduler import Job, run
 from attacks.outcomes import Example, Finished, Outcome, Status
+from attacks.universal import Settings, Trigger, answers, find, random_words
 from attacks.victims import equipped
 from attacks.victims.huggingface import HuggingFaceVictim
 from harness.auxiliaries import Auxiliaries
@@ -57,9 +61,15 @@ def reviews() -> tuple[Example, ...]:
     return tuple(job.example for job in jobs if job.example.id in right)[:10]
 
 
+GIVEN: dict[str, dict[str, Any]] = {
+    "gbda": {"iterations": 5, "batch": 10, "samples": 20},  # 51 queries and what is drawn
+    "universal-trigger": {"file": str(Path(__file__).with_name("trigger.json"))},
+}
+
+
 @pytest.mark.parametrize("name", sorted(recipes.BUILTIN))
 def test_ten_reviews_are_attacked(name: str) -> None:
-    recipe = recipes.load(name)
+    recipe = recipes.load(name, **GIVEN.get(name, {}))
     models = equipped(victim(), Auxiliaries().load(recipe.needs), [recipe])
     jobs = [Job(review, recipe, query_budget=BUDGET) for review in reviews()]
     events = run(jobs, models)
@@ -75,3 +85,43 @@ def test_ten_reviews_are_attacked(name: str) -> None:
             assert (outcome.predicted_after == outcome.label) is kept
     if recipe.family == "character":
         assert any(o.status is Status.SUCCEEDED for o in outcomes)
+
+
+@pytest.mark.parametrize("target", [0, 1])
+def test_a_trigger_turns_texts_that_it_was_not_found_on(target: int) -> None:
+    """More of them than drawn words do; 20 points at least, where the search takes seconds."""
+    found_on = load_split("bundle:rotten-tomatoes:validation").rows[:60]
+    held_out = [
+        row for row in load_split("bundle:rotten-tomatoes:test").rows[:200] if row.label != target
+    ]
+    settings = Settings(step=10, candidates=8, rounds=2)
+    trigger = find(found_on, victim(), target, settings).best.trigger
+    words = victim().word_vectors().words
+
+    def right(before: Trigger | Callable[[Example], Trigger] | None) -> float:
+        found = answers(held_out, victim(), before)
+        return sum(a == e.label for a, e in zip(found, held_out, strict=True)) / len(held_out)
+
+    drawn = right(lambda example: random_words(words, 3, 0, example.id))
+    assert right(trigger) < min(drawn, right(None)) - 0.2
+
+
+def test_a_distribution_that_is_fitted_breaks_reviews() -> None:
+    recipe = recipes.load("gbda", iterations=30, samples=50)
+    models = equipped(victim(), {}, [recipe])
+    white, seen = models["relaxed"], []
+    fitted = white.run
+
+    def noted(batch: Any) -> Any:
+        answers = fitted(batch)
+        seen.extend(answers)
+        return answers
+
+    white.run = noted  # type: ignore[method-assign]
+    events = run([Job(review, recipe) for review in reviews()[:4]], models)
+    outcomes = [e.outcome for e in events if isinstance(e, Finished)]
+    assert len(seen) == 4
+    for found in seen:
+        assert found.margins[:3].mean() < 0 < found.margins[-3:].mean()
+    assert sum(o.status is Status.SUCCEEDED for o in outcomes) >= 3
+    assert all(o.unique_queries > 30 * 10 for o in outcomes)

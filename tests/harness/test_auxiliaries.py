@@ -9,7 +9,7 @@ import pytest
 
 from attacks import recipes
 from attacks.errors import AttackError
-from attacks.protocols import FIRST_ORDER, FLUENCY, MASKED_LM, SIMILARITY
+from attacks.protocols import FIRST_ORDER, FLUENCY, MASKED_LM, SIMILARITY, TRIGGER
 from attacks.resources import registry
 from harness.auxiliaries import Auxiliaries, resources
 from harness.bundles import bundle as bundle_named
@@ -27,7 +27,7 @@ def test_what_is_needed_is_loaded_and_nothing_else() -> None:
 
 
 def test_every_need_of_every_recipe_is_known() -> None:
-    served = {FIRST_ORDER, "nearest_words", SIMILARITY, MASKED_LM, FLUENCY}
+    served = {FIRST_ORDER, "nearest_words", SIMILARITY, MASKED_LM, FLUENCY, TRIGGER, "relaxed"}
     for name in recipes.BUILTIN:
         assert set(recipes.load(name).needs) <= served
 
@@ -74,6 +74,11 @@ def test_what_a_recipe_reads_is_in_the_registry() -> None:
     }
     # Those of an ensemble are those of its members.
     assert {"similarity", "vectors", "lexicon"} <= set(recipes.load("standard").resources)
+
+
+def test_an_attack_without_its_trigger_is_refused() -> None:
+    with pytest.raises(AttackError, match="withstand trigger MODEL"):
+        Auxiliaries().check([recipes.load("universal-trigger")])
 
 
 def test_the_models_of_this_package_are_where_it_is_installed() -> None:
