@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from attacks.errors import AttackError
 from attacks.resources import pos
@@ -46,18 +46,21 @@ class SamePartOfSpeech:
 
 @dataclass(frozen=True)
 class EmbeddingCosine:
-    """A replacement's word vector has at least the cosine `least` with that of the original word.
+    """A replacement's word vector has at least the cosine `least` with that of the word before.
 
     Words without a vector pass, as in TextAttack's `WordEmbeddingDistance`.
 
     Attributes:
         vectors: where cosines come from.
+        reference: whether that word is the original's or the one that stood there before this edit.
+            They differ where a word may be changed again.
     """
 
     resources: ClassVar[tuple[str, ...]] = (LEXICON, INFLECTIONS)
 
     least: float
     vectors: Vectors = BUILT_IN
+    reference: Literal["original", "previous"] = "original"
 
     def __post_init__(self) -> None:
         floor = self.vectors.floor
@@ -69,8 +72,9 @@ class EmbeddingCosine:
 
     def allows(self, candidate: Candidate, previous: Candidate) -> bool:
         """See `attacks.protocols.Constraint.allows`."""
+        base = previous if self.reference == "previous" else candidate.origin.candidate
         return all(
-            self._near(candidate.origin.words[index].string, candidate.word(index))
+            self._near(base.word(index), candidate.word(index))
             for index in changed_between(candidate, previous)
         )
 

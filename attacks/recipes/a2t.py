@@ -13,13 +13,14 @@ from attacks.constraints import (
 from attacks.goals import Untargeted
 from attacks.protocols import FIRST_ORDER, SIMILARITY
 from attacks.recipe import Recipe
-from attacks.recipes.textfooler import VECTORS
+from attacks.recipes.textfooler import TAGGER, VECTORS
 from attacks.searches import WordImportance
 from attacks.transformations import EmbeddingNeighbours
 
 DEVIATIONS = (
     VECTORS + " At the least cosine of 0.8 1.7 neighbours of a word remain on average.",
     "MiniLM takes the place of DistilBERT trained on STS-B, at the same cosine.",
+    TAGGER,
     "The gradient is that of the gold label's loss; TextAttack takes the predicted label's, with "
     "dropout on.",
     "A gradient is counted as the query of the original: one forward pass answers both.",

@@ -27,7 +27,9 @@ LANGUAGE_MODEL = (
 
 DEVIATIONS = (
     VECTORS + DISTANCE,
-    LANGUAGE_MODEL + " The paper has Google's one-billion-word model.",
+    LANGUAGE_MODEL
+    + " The paper has Google's one-billion-word model. TextAttack 0.3.11 keeps the first "
+    "four rewrites of a word that are near enough, by mistake, where the four likeliest are meant.",
     "A child that breaks a constraint is mixed anew, at most 20 times; TextAttack checks no children. "
     "Parents are the fit ones; by a wrong sign TextAttack 0.3.11 prefers the unfit.",
 )

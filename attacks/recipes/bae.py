@@ -8,6 +8,7 @@ from attacks.constraints import NoRepeat, SamePartOfSpeech, SentenceSimilarity, 
 from attacks.goals import Untargeted
 from attacks.protocols import MASKED_LM, SIMILARITY
 from attacks.recipe import Recipe
+from attacks.recipes.textfooler import TAGGER
 from attacks.searches import WordImportance
 from attacks.transformations import Composite, MaskedWords
 
@@ -27,7 +28,7 @@ DEVIATIONS = (
     "up in GloVe's vocabulary.",
     "Of several successes at one position the most damaging is taken, as in TextAttack; the paper takes "
     "the one most like the text.",
-    "The tagger is a lexicon tagger. Insertions are not compared by part of speech, as in the paper.",
+    TAGGER + " Insertions are not compared by part of speech, as in the paper.",
 )
 
 

@@ -24,7 +24,7 @@ def build(
     min_replace: float = 5e-4,
     min_insert: float = 0.0,
     min_merge: float = 5e-3,
-    min_similarity: float = 0.904507034,
+    min_similarity: float = 0.7,
     window: int = 15,
     stop_words: str = "nltk",
 ) -> Recipe:
@@ -34,8 +34,8 @@ def build(
         candidates: for each place and action; `max_candidates=50`.
         min_replace, min_insert, min_merge: least probability of a word for each action;
             `min_confidence` of 5e-4, 0 and 5e-3.
-        min_similarity: cosine, against the original: "1 - arccos(1 - 0.7) / pi = 0.904507034"
-            (TextAttack's recipe).
+        min_similarity: cosine, against the original. "The original implementation uses similarity of
+            0.7." (TextAttack's recipe)
         window: words around the edit that are compared; shorter texts are not.
         stop_words: list of words that are left alone.
     """

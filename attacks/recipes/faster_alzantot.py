@@ -13,7 +13,9 @@ from attacks.recipes.textfooler import VECTORS
 DEVIATIONS = (
     VECTORS + DISTANCE,
     LANGUAGE_MODEL
-    + " It reads the whole text (up to its length), the paper's a window of six words.",
+    + " It reads the whole text (up to its length), the paper's a window of six words. "
+    "Both words are read in the original, as in the paper; TextAttack reads the new one in the text as "
+    "it stands.",
     "Parents are the fit ones; by a wrong sign TextAttack 0.3.11 prefers the unfit.",
 )
 

@@ -12,7 +12,7 @@ from attacks.constraints import (
 from attacks.goals import Untargeted
 from attacks.protocols import FIRST_ORDER
 from attacks.recipe import Recipe
-from attacks.recipes.textfooler import VECTORS
+from attacks.recipes.textfooler import TAGGER, VECTORS
 from attacks.searches import GradientBeam
 from attacks.transformations import EmbeddingNeighbours
 
@@ -21,6 +21,8 @@ DEVIATIONS = (
     "Words may have several tokens: a word's vector is the mean of its tokens'.",
     "Flips are looked for among the words that the constraints allow; TextAttack takes the best of the "
     "whole vocabulary and then finds that they forbid it. It runs for recurrent models alone there.",
+    TAGGER
+    + " Nouns may stand for verbs there, by the default of its constraint; in the paper not.",
     "Each round the ten most promising flips of each text in the beam are scored by the victim; the "
     "paper ranks the beam by the estimates.",
 )

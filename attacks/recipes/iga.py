@@ -33,7 +33,7 @@ def build(
     Args:
         neighbours: tried for each word. "[We] fix the hyperparameter values to S = 60, δ = 0.5, λ = 5,
             and N is unrestricted (50)." (the paper, as TextAttack's recipe gives it)
-        min_cosine: of word vectors, for δ; see `deviations`.
+        min_cosine: of the vectors of a word and the one before it, for δ; see `deviations`.
         max_words: share of the words that may differ; `max_percent=0.2`.
         population: texts in a generation, S.
         generations: `max_iters=20`.
@@ -49,6 +49,9 @@ def build(
         transformation=EmbeddingNeighbours(neighbours),
         search=ImprovedGenetic(population, generations, rewrites),
         protections=(Stopwords(stop_words),),
-        constraints=(MaxWordsChanged(max_words), EmbeddingCosine(min_cosine)),
+        constraints=(
+            MaxWordsChanged(max_words),
+            EmbeddingCosine(min_cosine, reference="previous"),
+        ),
         deviations=DEVIATIONS,
     )

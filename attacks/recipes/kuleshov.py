@@ -23,7 +23,8 @@ DEVIATIONS = (
     + " TextAttack has GPT-2. Only a fall of the likelihood counts; the paper bounds rises "
     "as well.",
     "Texts are compared by MiniLM's sentence vectors, at the cosine that a distance of 0.2 is between "
-    "unit vectors; the paper averages word vectors.",
+    "unit vectors; the paper averages word vectors, and TextAttack 0.3.11 takes 0.2 for the square of "
+    "the distance.",
     "Success is a wrong label with a probability of at least 0.7, as in the paper; TextAttack 0.3.11 "
     "stops when the gold label falls below 0.7, wrong or not.",
 )

@@ -21,6 +21,12 @@ VECTORS = (
 )
 """What all recipes that use the same table have to say."""
 
+TAGGER = (
+    "The tagger is a lexicon tagger instead of NLTK's or spaCy's. It reads both words in the text as it "
+    "stands; TextAttack reads them in the original."
+)
+"""What all recipes that compare parts of speech have to say."""
+
 DEVIATIONS = (
     "The counter-fitted Paragram vectors are in no package registry. Neighbours come from a table of "
     "30,000 words made from MiniLM's vectors of single words, counter-fitted with WordNet alone: "
@@ -37,7 +43,7 @@ DEVIATIONS = (
     "passes 90% of single swaps by published neighbours in 15-word windows of film reviews, 62% of "
     "swaps by a random word of the same part of speech, and 92% of swaps by an antonym: it is no guard "
     "against reversed meaning.",
-    "The tagger is a lexicon tagger instead of NLTK's or spaCy's.",
+    TAGGER,
     "Words are ranked with the word left out, as in the paper and TextAttack, without the paper's bonus "
     "for words whose absence changes the label; the authors' code puts '<oov>' in its place.",
     "Of several successes at one position the most damaging is taken, as in TextAttack; the paper takes "

@@ -15,6 +15,7 @@ DEVIATIONS = (
     "of them on average.",
     "There is no grammar checker: the paper's and TextAttack's LanguageTool needs Java and a download.",
     "MiniLM takes the place of the BERT sentence encoder, at the same cosine.",
+    "Words are ranked with the word left out, as in TextFooler; the authors' recipe masks it.",
 )
 
 
@@ -25,7 +26,8 @@ def build(
     window: int = 15,
     stop_words: str = "nltk",
 ) -> Recipe:
-    """The recipe, after TextAttack 0.3.11 (`TextFoolerJin2019Adjusted`).
+    """The recipe, after the authors' (`textfooler_jin_2019_adjusted.py` in the repository
+    QData/Reevaluating-NLP-Adversarial-Examples); TextAttack 0.3.11 has it no more.
 
     Args:
         neighbours: as in TextFooler.

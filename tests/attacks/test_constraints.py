@@ -111,6 +111,13 @@ def test_embedding_cosine() -> None:
             EmbeddingCosine(least)
 
 
+def test_a_word_that_changes_again_may_drift_where_the_one_before_counts() -> None:
+    once, twice = (FILM.replace(2, word) for word in ("cinema", "theaters"))
+    assert EmbeddingCosine(0.7).allows(once, FILM)
+    assert not EmbeddingCosine(0.7).allows(twice, once)
+    assert EmbeddingCosine(0.7, reference="previous").allows(twice, once)
+
+
 @pytest.mark.parametrize(
     ("words", "share", "at_least", "allowed"),
     [(30, 0.1, 0, 3), (31, 0.1, 0, 4), (5, 0.1, 4, 4), (10, 0.0, 0, 0), (10, 1.0, 0, 10)],
