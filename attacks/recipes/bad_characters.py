@@ -26,6 +26,8 @@ KINDS: dict[Kind, Transformation] = {
 DEVIATIONS = (
     "Characters inside words are edited; the paper also edits what stands between them.",
     "Of two edits in one word the last one counts.",
+    "Deleted characters are small letters; the paper and TextAttack have any character of ASCII. Equal "
+    "letters are not reordered.",
     "Homoglyphs are those of Unicode's list of confusables, three a character; the paper has the "
     "smaller list of intentional ones.",
     "The goal is any wrong label; TextAttack's recipe asks for a target class by default.",

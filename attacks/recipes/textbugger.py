@@ -22,7 +22,7 @@ DEVIATIONS = (
     "Words are ranked with the word left out over the whole text, as in TextAttack; the paper's "
     "black-box attack ranks sentences first, its white-box attack by the Jacobian.",
     "Characters are substituted by homoglyphs of Unicode's list; the paper has a list of its own with "
-    "neighbouring keys in it.",
+    "neighbouring keys in it, and TextAttack one of small letters and digits.",
     "Similarity is that of MiniLM, angular as in TextAttack; the paper has the cosine of the Universal "
     "Sentence Encoder.",
 )

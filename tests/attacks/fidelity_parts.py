@@ -5,7 +5,10 @@ Each has the constraints and the figures of its file in `textattack/attack_recip
 
 from __future__ import annotations
 
+import io
+import string
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ import pytest
 from attacks.bridge.importing import textattack
 from attacks.bridge.stand_ins import prepare
 from attacks.resources import pos, wordnet
+from attacks.resources.lookalikes import homoglyphs
 from tests.attacks.fidelity import built, by_letters, likelihoods
 
 
@@ -152,6 +156,22 @@ def pso() -> Any:
             self.pos_dict = {"ADJ": "adj", "NOUN": "noun", "ADV": "adv", "VERB": "verb"}
 
     return built("pso", _left_alone(package), HowNet())
+
+
+def homoglyphs_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have TextAttack read our homoglyphs: its package lacks the file that it reads them from.
+
+    It is Unicode's list of intentional ones, three a character of ours in its place.
+    """
+    lines = [
+        f"- # ( {character} ~ {glyph} )"
+        for character in string.ascii_letters + string.digits
+        for glyph in homoglyphs(character)[:3]
+    ]
+    _prepared()
+    module = import_module("textattack.transformations.word_swaps.word_swap_homoglyph_swap")
+    given = "\n".join(lines)
+    monkeypatch.setattr(module, "open", lambda *a, **kw: io.StringIO(given), raising=False)
 
 
 def tagged(monkeypatch: pytest.MonkeyPatch) -> None:
