@@ -60,6 +60,25 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True)
+class Rephrase:
+    """A text of which a model is asked for other wordings, or for translations.
+
+    Attributes:
+        control: how the wording is to be (a parse template, say); empty where the model decides.
+    """
+
+    text: str
+    control: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Phrasings:
+    """Texts that a model gives for another, most likely first, each once."""
+
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Words:
     """Words that a model proposes, best first, with its score of each, shape (len(words),)."""
 
@@ -98,10 +117,10 @@ class Written:
     likelihood: float | None = None
 
 
-Question = Inputs | Swaps | Blank | Fit
+Question = Inputs | Swaps | Blank | Fit | Rephrase
 """What the scheduler asks a model: hashable, so that equal questions are asked once."""
 
-Answer = Floats | Words | Slopes | Written
+Answer = Floats | Words | Slopes | Written | Phrasings
 """What a model says to one question: a row of numbers, for most."""
 
 
@@ -110,6 +129,8 @@ def finite(answer: Answer) -> bool:
     if isinstance(answer, Slopes):
         rows = (answer.logits, answer.gains, answer.weights)
         return all(bool(np.isfinite(row).all()) for row in rows)
+    if isinstance(answer, Phrasings):
+        return True
     if isinstance(answer, Written):
         return answer.likelihood is None or math.isfinite(answer.likelihood)
     return bool(np.isfinite(answer.scores if isinstance(answer, Words) else answer).all())

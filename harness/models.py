@@ -32,6 +32,7 @@ from reports.storage import explain, sync_folder
 if TYPE_CHECKING:
     from attacks.victims.huggingface import HuggingFaceEncoder
     from attacks.victims.masked_lm import HuggingFaceFluency, HuggingFaceMaskedLM
+    from attacks.victims.seq2seq import HuggingFaceRephraser
 
 __all__ = [
     "LoadedModel",
@@ -41,6 +42,7 @@ __all__ = [
     "check_model_folder",
     "load_classifier",
     "load_encoder",
+    "load_rephraser",
     "load_writer",
     "resolve",
     "save_classifier",
@@ -49,6 +51,8 @@ __all__ = [
 
 ENCODER_LENGTH = 256
 """Tokens of a text that a sentence encoder reads at most."""
+REPHRASED_LENGTH = 128
+"""Tokens of a prompt, of a sentence with what goes around it, that a model which rephrases reads."""
 LANGUAGE_MODEL_LENGTH = 128
 """Tokens around a place that a language model reads at most."""
 
@@ -179,6 +183,26 @@ def load_writer(spec: str, *, trust_remote_code: bool = False) -> LoadedWriter:
     files = file_hashes(folder)
     fingerprint = tree_fingerprint(files)
     return LoadedWriter(source, model.eval(), tokenizer, fingerprint, files, facts.longest)
+
+
+def load_rephraser(
+    spec: str, *, prompt: str = "{text}", device: str | None = None
+) -> HuggingFaceRephraser:
+    """Load an encoder-decoder that says texts in other words, or translates them.
+
+    Raises HarnessError as `load_writer`, AttackError where the prompt has no place for the text.
+    """
+    from attacks.victims.seq2seq import HuggingFaceRephraser
+
+    loaded = load_writer(spec)
+    return HuggingFaceRephraser(
+        loaded.model,
+        loaded.tokenizer,
+        prompt=prompt,
+        fingerprint=loaded.fingerprint,
+        max_length=min(REPHRASED_LENGTH, loaded.longest or REPHRASED_LENGTH),
+        device=device,
+    )
 
 
 def load_encoder(

@@ -8,7 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from attacks import recipes
-from attacks.protocols import FIRST_ORDER, FLUENCY, MASKED_LM, NEAREST_WORDS, SIMILARITY
+from attacks.protocols import (
+    BACK_TRANSLATOR,
+    FIRST_ORDER,
+    FLUENCY,
+    MASKED_LM,
+    NEAREST_WORDS,
+    PARAPHRASER,
+    SIMILARITY,
+    TRANSLATOR,
+)
 
 TARGET = Path(__file__).parents[1] / "docs" / "attacks.md"
 HEAD = """# Attacks
@@ -27,7 +36,13 @@ single words. Attacks that need gradients follow them to a target, and refuse `h
 
 What an attack needs beside the victim's answers: *gradient* and *its words* are had of a transformers
 model; *encoder* is `--similarity`, *masked LM* and *LM* are `--masked-lm`; small ones install with
-Withstand.
+Withstand. *paraphraser*, *translator* and *back-translator* are encoder-decoders of yours, named by the
+options of those names.
+
+Models that write (T5, BART, Marian, ...) are attacked by `morpheus` and `seq2sick`, and by any other
+attack that only asks, with `--goal minimize-bleu[:BLEU]` or `--goal non-overlapping`. What should have
+been written is in the column `--reference`; without one, what counts is how far the text goes from that
+of the untouched input.
 """
 NEEDS = {
     FIRST_ORDER: "gradient",
@@ -35,6 +50,9 @@ NEEDS = {
     SIMILARITY: "encoder",
     MASKED_LM: "masked LM",
     FLUENCY: "LM",
+    PARAPHRASER: "paraphraser",
+    TRANSLATOR: "translator",
+    BACK_TRANSLATOR: "back-translator",
 }
 
 

@@ -42,6 +42,7 @@ class AttackRequest:
         reference: column with what a model that writes should write (None: nothing is known).
         prefix: what such a model is shown before every text.
         new_tokens: tokens that it writes at the most.
+        paraphraser, paraphrase_prompt, translator, back_translator: see `Auxiliaries`.
     """
 
     model: str
@@ -61,11 +62,22 @@ class AttackRequest:
     reference: str | None = None
     prefix: str | None = None
     new_tokens: int | None = None
+    paraphraser: str | None = None
+    paraphrase_prompt: str | None = None
+    translator: str | None = None
+    back_translator: str | None = None
 
     @property
     def auxiliaries(self) -> Auxiliaries:
         """The models that recipes need beside the victim."""
-        return Auxiliaries(self.similarity, self.masked_lm)
+        return Auxiliaries(
+            self.similarity,
+            self.masked_lm,
+            self.paraphraser,
+            self.paraphrase_prompt or "{text}",
+            self.translator,
+            self.back_translator,
+        )
 
     def to_toml(self) -> str:
         """The request as the run folder keeps it."""

@@ -96,6 +96,24 @@ def attack(
     masked_lm: Annotated[
         str, typer.Option(help="Masked language model for recipes that need one.")
     ] = LANGUAGE_MODEL,
+    paraphraser: Annotated[
+        str | None, typer.Option(help="Encoder-decoder that rephrases, for recipes that need one.")
+    ] = None,
+    paraphrase_prompt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PROMPT",
+            help="What the paraphraser is shown, with {text} and, for its syntax, {control} "
+            "(default: the text alone).",
+        ),
+    ] = None,
+    translator: Annotated[
+        str | None,
+        typer.Option(help="Encoder-decoder into another language, for back-translation."),
+    ] = None,
+    back_translator: Annotated[
+        str | None, typer.Option(help="Encoder-decoder back from that language.")
+    ] = None,
     reference: Annotated[
         str | None,
         typer.Option(
@@ -155,6 +173,10 @@ def attack(
         reference=reference,
         prefix=prefix,
         new_tokens=new_tokens,
+        paraphraser=paraphraser,
+        paraphrase_prompt=paraphrase_prompt,
+        translator=translator,
+        back_translator=back_translator,
     )
     summary = attack_run(
         request,

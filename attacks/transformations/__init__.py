@@ -26,12 +26,14 @@ from attacks.transformations.noise import (
     OtherCase,
     OtherNumber,
 )
+from attacks.transformations.rephrasing import BackTranslations, Paraphrases
 from attacks.transformations.synonyms import EmbeddingNeighbours, WordNetSynonyms
 from attacks.transformations.victim_words import VictimNeighbours
 
 __all__ = [
     "AnyCharacter",
     "AppendedClause",
+    "BackTranslations",
     "Composite",
     "DeleteLetter",
     "DeleteWord",
@@ -49,6 +51,7 @@ __all__ = [
     "NeighbouringKey",
     "OtherCase",
     "OtherNumber",
+    "Paraphrases",
     "ReorderedCharacters",
     "Sometimes",
     "SubstituteLetter",

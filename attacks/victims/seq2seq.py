@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -12,11 +13,14 @@ from typing import Any
 import torch
 
 from attacks.errors import AttackError
-from attacks.models import Inputs, Written
+from attacks.models import Inputs, Phrasings, Rephrase, Written
 from attacks.victims.transformer import Encoding, TransformersModel
 
 NEW_TOKENS = 128
 """Tokens that are written at the most, where nothing else is said."""
+
+CANDIDATES = 5
+"""Texts that a model gives for another, where nothing else is said."""
 
 
 class Seq2Seq(TransformersModel):
@@ -79,16 +83,20 @@ class Seq2Seq(TransformersModel):
         first, *others = super().reach(self._prefixed([strings])[0])
         return max(0, first - len(self._prefix)), *others
 
-    def write(self, batch: Sequence[Encoding]) -> list[tuple[str, ...]]:
-        """For each encoding as many texts as there are beams, most likely first."""
+    def write(self, batch: Sequence[Encoding], *, ended: bool = False) -> list[tuple[str, ...]]:
+        """For each encoding as many texts as there are beams, most likely first.
+
+        With `ended` alone those that came to an end by themselves, before there were too many tokens.
+        """
         with self.evaluating():
-            ids = self._model.generate(**self.inputs(batch), generation_config=self._settings)
+            ids = self._model.generate(**self.inputs(batch), generation_config=self._settings).cpu()
         texts = self._tokenizer.batch_decode(
-            ids.cpu(), skip_special_tokens=True, clean_up_tokenization_spaces=False
+            ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
-        texts = [text.strip() for text in texts]
+        last = {self._settings.pad_token_id, *_as_list(self._settings.eos_token_id)}
+        whole = [not ended or number in last for number in ids[:, -1].tolist()]
         return [
-            tuple(texts[start : start + self._beams])
+            tuple(texts[n].strip() for n in range(start, start + self._beams) if whole[n])
             for start in range(0, len(batch) * self._beams, self._beams)
         ]
 
@@ -104,6 +112,69 @@ class HuggingFaceWriter(Seq2Seq):
     def run(self, batch: Sequence[Encoding]) -> list[Written]:
         """What it writes, in order."""
         return [Written(texts[0]) for texts in self.write(batch)]
+
+
+class HuggingFaceRephraser(Seq2Seq):
+    """Answers a `Rephrase` with up to `beams` texts.
+
+    A text that is longer than the model reads is not rephrased, and what did not come to an end is left
+    out: it would say less than the text.
+
+    Args:
+        prompt: what the model is shown; {text} stands for the text, {control} for how it is to be
+            worded.
+
+    Raises AttackError where the prompt has no place for the text.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        prompt: str = "{text}",
+        beams: int = CANDIDATES,
+        **rest: Any,
+    ) -> None:
+        super().__init__(model, tokenizer, beams=beams, **rest)
+        if "{text}" not in prompt:
+            raise AttackError(
+                f"The prompt '{prompt}' has no place for the text: write {{text}} there."
+            )
+        self._prompt = prompt
+
+    @property
+    def fingerprint(self) -> str:
+        """As of `Seq2Seq`, with the prompt."""
+        return f"{super().fingerprint}:{self._prompt}"
+
+    def encode(self, inputs: Sequence[Rephrase]) -> list[Encoding]:  # type: ignore[override]
+        """Token ids of the prompts.
+
+        Raises AttackError where a wording is asked for and the prompt has no place for it.
+        """
+        if "{control}" not in self._prompt and any(item.control for item in inputs):
+            raise AttackError(
+                f"The attack asks for wordings by their syntax, and the prompt '{self._prompt}' has no "
+                "place for it. Write {control} there, or leave it to the model: "
+                "--set 'templates=[\"\"]'."
+            )
+        return super().encode([(self._filled(item),) for item in inputs])
+
+    def run(self, batch: Sequence[Encoding]) -> list[Phrasings]:
+        """The texts, in order, each once."""
+        found = self.write(batch, ended=True)
+        return [
+            Phrasings(tuple(filter(None, dict.fromkeys(texts))))
+            if len(item) < self._max_length
+            else Phrasings(())
+            for item, texts in zip(batch, found, strict=True)
+        ]
+
+    def _filled(self, item: Rephrase) -> str:
+        # At once: a text may hold braces of its own.
+        values = {"{text}": item.text, "{control}": item.control}
+        return re.sub(r"\{(?:text|control)\}", lambda match: values[match[0]], self._prompt)
 
 
 def settings(model_s: Any, new_tokens: int, beams: int) -> Any:
@@ -126,6 +197,10 @@ def settings(model_s: Any, new_tokens: int, beams: int) -> Any:
         output_scores=False,
     )
     return made
+
+
+def _as_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def plain(configuration: Any) -> dict[str, Any]:

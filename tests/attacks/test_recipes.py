@@ -23,9 +23,10 @@ from attacks.protocols import FLUENCY, MASKED_LM, SIMILARITY, WrittenGoal
 from attacks.recipe import Recipe
 from attacks.text import Text
 from attacks.victims import equipped
-from attacks.victims.function import FunctionVictim
-from harness.auxiliaries import LANGUAGE_MODEL
+from attacks.victims.function import FunctionRephraser, FunctionVictim
+from harness.auxiliaries import LANGUAGE_MODEL, OPTIONS
 from harness.models import load_masked_lm
+from tests.attacks.small import reworded
 
 REVIEWS = (
     "This was a wonderful film with a charming cast and it never felt boring to me at all today",
@@ -122,7 +123,8 @@ def language_models() -> tuple[Model, Model]:
 def attack(recipe: Recipe, texts: Sequence[str] = REVIEWS) -> list[Outcome]:
     examples = [Example(str(n), Text.of(text), label=1) for n, text in enumerate(texts)]
     filling, fitting = language_models()
-    others = {SIMILARITY: Letters(), MASKED_LM: filling, FLUENCY: fitting}
+    others: dict[str, Model] = {SIMILARITY: Letters(), MASKED_LM: filling, FLUENCY: fitting}
+    others |= dict.fromkeys(OPTIONS, FunctionRephraser(reworded, "reworded"))
     models = equipped(Lexicon(), others, [recipe])
     events = run([Job(example, recipe) for example in examples], models)
     return [event.outcome for event in events if isinstance(event, Finished)]

@@ -178,3 +178,20 @@ def test_morpheus_takes_a_classifier_with_another_goal(
     given = ["attack", str(base), "--data", str(rows), "--recipe", "morpheus", "-q", "--json"]
     assert invoke([*given, "--goal", "untargeted", "-o", str(tmp_path / "runs")]) == 0
     assert json.loads(capsys.readouterr().out)["clean_accuracy"]["n"] == 4
+
+
+def test_a_paraphraser_is_asked_for_and_named_by_its_option(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = project.base(tmp_path)
+    rows = project.write_rows(tmp_path / "d.csv", project.rows(4))
+    given = ["attack", str(base), "--data", str(rows), "--recipe", "paraphrase", "-q", "--json"]
+    given += ["-o", str(tmp_path / "runs")]
+    assert invoke(given) == 2
+    assert "--paraphraser MODEL" in capsys.readouterr().err
+    named = [*given, "--paraphraser", str(model), "--paraphrase-prompt", "{control} {text}"]
+    assert invoke(named) == 0
+    assert json.loads(capsys.readouterr().out)["counts"]["errored"] == 0
+    assert invoke([*given, "--paraphraser", str(model)]) == 2
+    assert "Write {control} there" in " ".join(capsys.readouterr().err.split())
+    assert invoke([*given, "--paraphraser", str(model), "--set", 'templates=[""]']) == 0
