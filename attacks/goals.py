@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from attacks.errors import AttackError
 from attacks.models import Floats
-from attacks.protocols import Goal
+from attacks.protocols import AnyGoal
 from attacks.text import Candidate, Text, words_left
 
 DECIMALS = 6
@@ -182,14 +182,16 @@ class Judged:
         return round(float(score), DECIMALS), bool(succeeded)
 
 
-def parsed(spec: str, labels: Sequence[str]) -> Goal:
+def parsed(spec: str, labels: Sequence[str]) -> AnyGoal:
     """The goal that the command line names: "untargeted", "hard-label" or "targeted:LABEL".
 
     LABEL is one of `labels`, or its number, from 0. A name comes first where labels are called by
-    numbers.
+    numbers. Goals for models that write have names in `attacks.goals_written`.
 
     Raises AttackError, which says what is allowed, for anything else.
     """
+    from attacks import goals_written  # it imports this module
+
     kind, colon, wanted = spec.partition(":")
     if spec == "untargeted":
         return Untargeted()
@@ -200,10 +202,16 @@ def parsed(spec: str, labels: Sequence[str]) -> Goal:
             return Targeted(labels.index(wanted))
         if wanted.isascii() and wanted.isdigit() and int(wanted) < len(labels):
             return Targeted(int(wanted))
-    raise AttackError(
-        f"There is no goal '{spec}'. Allowed: untargeted, hard-label, and targeted:LABEL with one of "
-        f"the labels {', '.join(labels)} or its number, 0 to {len(labels) - 1}."
-    )
+    written = goals_written.parsed(spec)
+    if written is not None:
+        return written
+    allowed = f"for models that write: {' and '.join(goals_written.NAMED)}"
+    if labels:
+        allowed = (
+            f"untargeted, hard-label, and targeted:LABEL with one of the labels {', '.join(labels)} or "
+            f"its number, 0 to {len(labels) - 1}; {allowed}"
+        )
+    raise AttackError(f"There is no goal '{spec}'. Allowed: {allowed}.")
 
 
 def predicted(probabilities: Floats) -> int:

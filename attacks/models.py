@@ -73,6 +73,25 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True)
+class Rephrase:
+    """A text of which a model is asked for other wordings, or for translations.
+
+    Attributes:
+        control: how the wording is to be (a parse template, say); empty where the model decides.
+    """
+
+    text: str
+    control: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Phrasings:
+    """Texts that a model gives for another, most likely first, each once."""
+
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Words:
     """Words that a model proposes, best first, with its score of each, shape (len(words),)."""
 
@@ -205,10 +224,10 @@ class Relaxed:
     margins: Floats
 
 
-Question = Inputs | Swaps | Pull | Relax | Blank | Fit
+Question = Inputs | Swaps | Pull | Relax | Blank | Fit | Rephrase
 """What the scheduler asks a model: hashable, so that equal questions are asked once."""
 
-Answer = Floats | Words | Slopes | Pulled | Relaxed | Written
+Answer = Floats | Words | Slopes | Pulled | Relaxed | Written | Phrasings
 """What a model says to one question: a row of numbers, for most."""
 
 
@@ -222,6 +241,8 @@ def finite(answer: Answer) -> bool:
     if isinstance(answer, Slopes):
         rows = (answer.logits, answer.gains, answer.weights)
         return all(bool(np.isfinite(row).all()) for row in rows)
+    if isinstance(answer, Phrasings):
+        return True
     if isinstance(answer, Written):
         return answer.likelihood is None or math.isfinite(answer.likelihood)
     if isinstance(answer, Pulled):

@@ -30,6 +30,11 @@ DRAFT = "draft"
 """Name of a model that stands in for the victim where candidates are only ranked (`Draft`)."""
 GRADIENT_DRAFT = "gradient_draft"
 """Name of the victim's own estimates for the same purpose: it answers `Swaps` with `Slopes`."""
+PARAPHRASER = "paraphraser"
+TRANSLATOR = "translator"
+BACK_TRANSLATOR = "back_translator"
+"""Names of models that answer a `Rephrase` with `Phrasings`: the same in other words, in another
+language, and back in that of the text."""
 VICTIM = "victim"
 """Name of the model under attack in the scheduler's table of models."""
 FIRST_ORDER = "first_order"
@@ -155,7 +160,11 @@ class WrittenGoal(Protocol):
     """A goal for a victim that writes."""
 
     def judge_written(self, written: Written, reference: str | None) -> tuple[float, bool]:
-        """(score, succeeded) for what was written where `reference` (None: unknown) should have been."""
+        """(score, succeeded) for what was written where `reference` should have been.
+
+        An example without a reference has what was written for the original in its place; for that
+        text itself it is None.
+        """
 
 
 AnyGoal = Goal | TextGoal | WrittenGoal

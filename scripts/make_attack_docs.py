@@ -9,12 +9,15 @@ from pathlib import Path
 
 from attacks import recipes
 from attacks.protocols import (
+    BACK_TRANSLATOR,
     FIRST_ORDER,
     FLUENCY,
     MASKED_LM,
     NEAREST_WORDS,
+    PARAPHRASER,
     RELAXED,
     SIMILARITY,
+    TRANSLATOR,
     TRIGGER,
 )
 
@@ -39,8 +42,15 @@ Withstand. `--resource vectors=FILE` puts word vectors of your own in the place 
 neighbours, and `--resource tagger=MODEL` a spaCy model in that of the tagger, wherever an attack reads
 them. Thresholds stay: with the published counter-fitted vectors TextFooler's is `--set min_cosine=0.5`
 in its code, and 0.7 in the paper. `withstand ls resources -v` says what is built in.
-Withstand. *Trigger* is a file that `withstand trigger` finds on a transformers model; it is named behind
-the attack (`universal-trigger:FILE`) and works on victims of all kinds.
+
+*Trigger* is a file that `withstand trigger` finds on a transformers model; it is named behind the attack
+(`universal-trigger:FILE`) and works on victims of all kinds. *Paraphraser*, *translator* and
+*back-translator* are encoder-decoders of yours, named by the options of those names.
+
+Models that write (T5, BART, Marian, ...) are attacked by `morpheus` and `seq2sick`, and by any other
+attack that only asks, with `--goal minimize-bleu[:BLEU]` or `--goal non-overlapping`. What should have
+been written is in the column `--reference`; without one, what counts is how far the text goes from that
+of the untouched input.
 """
 NEEDS = {
     FIRST_ORDER: "gradient",
@@ -50,6 +60,9 @@ NEEDS = {
     FLUENCY: "LM",
     RELAXED: "gradient",
     TRIGGER: "trigger",
+    PARAPHRASER: "paraphraser",
+    TRANSLATOR: "translator",
+    BACK_TRANSLATOR: "back-translator",
 }
 
 

@@ -12,6 +12,7 @@ from attacks.searches.in_turn import InTurn, Stage
 from attacks.searches.once import Once
 from attacks.searches.one_step import OneStep
 from attacks.searches.particle_swarm import LevySwarm, ParticleSwarm
+from attacks.searches.passes import Passes
 from attacks.searches.relaxed_samples import RelaxedSamples
 from attacks.searches.weighted_saliency import WeightedSaliency
 from attacks.searches.word_importance import WordImportance
@@ -31,6 +32,7 @@ __all__ = [
     "Once",
     "OneStep",
     "ParticleSwarm",
+    "Passes",
     "RelaxedSamples",
     "Stage",
     "WeightedSaliency",

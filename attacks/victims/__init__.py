@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from attacks.errors import AttackError, no_trigger
-from attacks.models import Drafting, Model, Relaxable, Victim, WhiteBox, Writer
+from attacks.models import Drafting, Model, Relaxable, WhiteBox, Writer
 from attacks.protocols import (
     ABILITIES,
     FIRST_ORDER,
@@ -28,7 +28,7 @@ SERVING: Mapping[str, type] = {
 
 
 def equipped(
-    victim: Victim, models: Mapping[str, Model], recipes: Iterable[Recipe]
+    victim: Model, models: Mapping[str, Model], recipes: Iterable[Recipe]
 ) -> dict[str, Model]:
     """The models of a campaign: constraint models, the victim and what recipes need of it.
 
@@ -55,15 +55,21 @@ def equipped(
 
 def check_goal(recipe: Recipe, victim: Model) -> None:
     """Raise AttackError unless the recipe's goal judges the kind of answer that the victim gives."""
+    check_answers(recipe, victim.writes if isinstance(victim, Writer) else None)
+
+
+def check_answers(recipe: Recipe, writes: str | None) -> None:
+    """As `check_goal`, by what the victim writes (None: it answers with labels)."""
     judges_text = isinstance(recipe.goal, WrittenGoal)
     goal = type(recipe.goal).__name__
-    if isinstance(victim, Writer) and not judges_text:
+    if writes is not None and not judges_text:
         raise AttackError(
             f"The attack '{recipe.name}' is after the labels of a classifier (its goal is {goal}), and "
-            f"this model writes {victim.writes}. Use an attack or a goal for models that write."
+            f"this model writes {writes}. Use an attack or a goal for models that write, such as "
+            "minimize-bleu or non-overlapping."
         )
-    if judges_text and not isinstance(victim, Writer):
+    if judges_text and writes is None:
         raise AttackError(
             f"The attack '{recipe.name}' is after what a model writes (its goal is {goal}), and this "
-            "one answers with labels. Use an attack or a goal for classifiers."
+            "one answers with labels. Use an attack or a goal for classifiers, such as untargeted."
         )
