@@ -1,8 +1,8 @@
 """What counts as success.
 
-A goal judges one row of class probabilities (`attacks.protocols.Goal`), or looks at the text as well
-(`TextGoal`). It may say more: by which loss a gradient leads to it (`Sloped`), and which examples have
-nothing for it to attack (`Selective`).
+A goal judges one row of class probabilities (`attacks.protocols.Goal`), looks at the text as well
+(`TextGoal`), or judges what a victim writes (`WrittenGoal`). It may say more: by which loss a gradient
+leads to it (`Sloped`), and which examples have nothing for it to attack (`Selective`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from attacks.errors import AttackError
-from attacks.models import Floats
+from attacks.models import Continuation, Floats, Inputs, Written
 from attacks.protocols import Goal
 from attacks.text import Candidate, Text, words_left
 
@@ -155,6 +155,34 @@ class Reduced:
     def applies(self, text: Text, label: int) -> bool:
         """See `attacks.protocols.Selective.applies`."""
         return len(text.editable) > self.words
+
+
+@dataclass(frozen=True)
+class Elicits:
+    """A language model begins its answer with the reference: the score is the mean log-probability of
+    the reference's tokens (minus the loss of Zou et al., arXiv:2307.15043, section 2.1, by token).
+
+    Success is what greedy decoding writes. Where it gets there by other tokens than those that the
+    tokenizer makes of the reference, the text is known up to the first that differs, so that such a
+    success may be missed; none is claimed wrongly.
+    """
+
+    def judge_written(self, written: Written, reference: str | None) -> tuple[float, bool]:
+        """See `attacks.protocols.WrittenGoal.judge_written`.
+
+        Raises ValueError where the victim does not say how likely the reference is.
+        """
+        if written.likelihood is None or not reference:
+            raise ValueError("The victim did not say how likely the reference is.")
+        return round(written.likelihood, MARGIN_DECIMALS), written.text.startswith(reference)
+
+    def question(self, strings: Inputs, stem: Inputs, reference: str | None) -> Continuation:
+        """See `attacks.protocols.ContinuationGoal.question`."""
+        if not reference:
+            raise ValueError(
+                "The example has no reference: there is nothing that the model is to write."
+            )
+        return Continuation(strings, reference, stem)
 
 
 @dataclass(frozen=True)

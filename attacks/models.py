@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
+Ids = npt.NDArray[np.int64]
 
 Inputs = tuple[str, ...]
 """One input: the string of every field, in the order of `attacks.text.Text.fields`."""
@@ -98,11 +99,94 @@ class Written:
     likelihood: float | None = None
 
 
-Question = Inputs | Swaps | Blank | Fit
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """A text that a language model could go on with, of which it is asked whether it does.
+
+    It is answered by a `Written`: the beginning of what greedy decoding writes, up to the first token
+    that is not the target's, and how likely the target is.
+
+    Attributes:
+        strings: the prompt.
+        target: what would have to be written.
+        stem: the prompt that this one was made from. What was computed for their common beginning
+            serves all that were; it decides how fast an answer comes, not what it is.
+    """
+
+    strings: Inputs
+    target: str
+    stem: Inputs
+
+
+@dataclass(frozen=True, slots=True)
+class Coordinates:
+    """The tokens of a suffix, of which is asked what the gradient would put in the place of each.
+
+    A suffix is what one field of the prompt has behind that of the stem.
+
+    Attributes:
+        strings, target, stem: as of a `Continuation`.
+        most: tokens that are proposed for each.
+        ascii_only: whether only those are that are written in printable ASCII.
+    """
+
+    strings: Inputs
+    target: str
+    stem: Inputs
+    most: int
+    ascii_only: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TokenChoices:
+    """The tokens of a suffix and what could stand in their places.
+
+    Attributes:
+        ids: token ids of the suffix, shape (tokens,).
+        choices: for each the ids that lower the loss of the target most, to first order, the best
+            first; shape (tokens, choices).
+    """
+
+    ids: Ids
+    choices: Ids
+
+
+@dataclass(frozen=True, slots=True)
+class Respelling:
+    """Suffixes as token ids, of which is asked how they are written.
+
+    Attributes:
+        strings, stem: a prompt with a suffix, and the one that it was made from, as of `Coordinates`.
+        rows: token ids, as many as the suffix has, for each that could stand in its place.
+    """
+
+    strings: Inputs
+    stem: Inputs
+    rows: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spelt:
+    """Whole prompts, one for each row of a `Respelling`.
+
+    None stands for a row that no text leads to: whoever sends what it decodes to sends other tokens.
+    """
+
+    texts: tuple[Inputs | None, ...]
+
+
+Question = Inputs | Swaps | Blank | Fit | Continuation | Coordinates | Respelling
 """What the scheduler asks a model: hashable, so that equal questions are asked once."""
 
-Answer = Floats | Words | Slopes | Written
+Answer = Floats | Words | Slopes | Written | TokenChoices | Spelt
 """What a model says to one question: a row of numbers, for most."""
+
+
+def worth_keeping(answer: Answer) -> bool:
+    """Whether an answer belongs into a cache: those of one step of a search are large, and not asked
+    for again.
+    """
+    return not isinstance(answer, TokenChoices | Spelt)
 
 
 def finite(answer: Answer) -> bool:
@@ -112,6 +196,8 @@ def finite(answer: Answer) -> bool:
         return all(bool(np.isfinite(row).all()) for row in rows)
     if isinstance(answer, Written):
         return answer.likelihood is None or math.isfinite(answer.likelihood)
+    if isinstance(answer, TokenChoices | Spelt):
+        return True  # whole numbers and strings
     return bool(np.isfinite(answer.scores if isinstance(answer, Words) else answer).all())
 
 
@@ -154,6 +240,26 @@ class Writer(Protocol):
     @property
     def writes(self) -> str:
         """What, in words for messages: "translations"."""
+
+
+@runtime_checkable
+class Continuing(Writer, Protocol):
+    """A writer that answers a `Continuation`, and no plain text."""
+
+    @property
+    def continues(self) -> str:
+        """What, in words for messages: "prompts"."""
+
+
+@runtime_checkable
+class TokenWhiteBox(Protocol):
+    """A language model whose gradients and tokenizer can be had."""
+
+    def token_gradients(self) -> Model:
+        """A model that answers `Coordinates` with `TokenChoices`."""
+
+    def spelling(self) -> Model:
+        """A model that answers a `Respelling` with what is `Spelt`."""
 
 
 @runtime_checkable

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
-from attacks.models import Floats, Question, Written
+from attacks.models import Continuation, Floats, Inputs, Question, Written
 from attacks.text import Candidate, Text
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ VICTIM = "victim"
 FIRST_ORDER = "first_order"
 NEAREST_WORDS = "nearest_words"
 """Names of its gradients and its word vectors in the same table (see `attacks.models.WhiteBox`)."""
+TOKEN_GRADIENTS = "token_gradients"  # noqa: S105 - a name, no secret
+SPELLING = "spelling"
+"""Names of a language model's gradients and tokenizer (see `attacks.models.TokenWhiteBox`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,17 @@ class WrittenGoal(Protocol):
 
     def judge_written(self, written: Written, reference: str | None) -> tuple[float, bool]:
         """(score, succeeded) for what was written where `reference` (None: unknown) should have been."""
+
+
+@runtime_checkable
+class ContinuationGoal(WrittenGoal, Protocol):
+    """A goal for a language model, which is asked about the text that it is to write."""
+
+    def question(self, strings: Inputs, stem: Inputs, reference: str | None) -> Continuation:
+        """What is asked of a candidate made from `stem`.
+
+        Raises ValueError where there is no reference.
+        """
 
 
 AnyGoal = Goal | TextGoal | WrittenGoal

@@ -10,9 +10,11 @@ from typing import Any
 from attacks.errors import AttackError
 from attacks.protocols import (
     FIRST_ORDER,
+    TOKEN_GRADIENTS,
     AnyGoal,
     Composed,
     Constraint,
+    ContinuationGoal,
     ModelConstraint,
     ModelTransformation,
     Protection,
@@ -37,7 +39,7 @@ class Recipe:
         needs: names of constraint models that the scheduler must have beside the victim.
         deviations: every way in which it differs from the paper, in words.
 
-    Raises AttackError where it follows gradients and its goal has none.
+    Raises AttackError where it follows gradients and its goal has none, or none that it can follow.
     """
 
     name: str
@@ -56,6 +58,11 @@ class Recipe:
             raise AttackError(
                 f"The attack '{self.name}' follows gradients, and the goal {type(self.goal).__name__} "
                 "has none to follow. Use an attack that only asks, or the goal untargeted or targeted."
+            )
+        if TOKEN_GRADIENTS in self.needs and not isinstance(self.goal, ContinuationGoal):
+            raise AttackError(
+                f"The attack '{self.name}' makes a language model write a given text, and the goal "
+                f"{type(self.goal).__name__} is another. Leave the goal out."
             )
 
     def aimed_at(self, goal: AnyGoal) -> Recipe:

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 from attacks.errors import AttackError
 from attacks.goals import predicted
-from attacks.models import Floats, Inputs, Slopes, Swaps, Written
+from attacks.models import (
+    Coordinates,
+    Floats,
+    Inputs,
+    Question,
+    Slopes,
+    Swaps,
+    TokenChoices,
+    Written,
+)
 from attacks.outcomes import Example
 from attacks.protocols import (
     FIRST_ORDER,
+    TOKEN_GRADIENTS,
     VICTIM,
     AnyGoal,
     Ask,
     Constraint,
+    ContinuationGoal,
     ModelTransformation,
     Scored,
     Selective,
@@ -72,6 +84,7 @@ class Attempt:
         self.reach: Sequence[int] | None = None
         self.seed = seed
         self._judged = _judging(recipe.goal, example)
+        self._question = _asking(recipe.goal, example)
         self._temperature = temperature
         self._budget = query_budget
         self._seen: set[Inputs] = set()
@@ -207,7 +220,7 @@ class Attempt:
         if affordable:
             self.queries += len(affordable)
             try:
-                answers = yield Ask(VICTIM, tuple(c.strings for c in affordable))
+                answers = yield Ask(VICTIM, tuple(map(self._question, affordable)))
             except GeneratorExit:  # never asked: another branch of the search came to an end
                 self.queries -= len(affordable)
                 self._seen -= new
@@ -249,6 +262,27 @@ class Attempt:
         """How much words of the original weigh by the gradient (`Slopes.weights`), as `first_order`."""
         slopes, _ = yield from self._slopes(dict.fromkeys(indices, ()), self.original)
         return dict(zip(indices, _comparable(slopes.weights), strict=True))
+
+    def coordinates(
+        self, current: Candidate, most: int, *, ascii_only: bool
+    ) -> Steps[TokenChoices]:
+        """The tokens that `current` has more than the original, and for each `most` that a gradient
+        proposes (see `attacks.models.Coordinates`). It is one query of the text.
+
+        Raises BudgetSpent as `score` does.
+        """
+        if not self._affordable([current])[0]:
+            raise BudgetSpent
+        self.queries += 1
+        asked = Coordinates(
+            current.strings,
+            self.example.reference or "",
+            self.original.strings,
+            most,
+            ascii_only,
+        )
+        answers: list[TokenChoices] = yield Ask(TOKEN_GRADIENTS, (asked,))
+        return answers[0]
 
     def _slopes(
         self, options: Mapping[int, Sequence[str]], current: Candidate
@@ -326,6 +360,14 @@ def _judging(goal: AnyGoal, example: Example) -> Callable[[Candidate, Any], tupl
         return lambda candidate, probabilities: judge_text(candidate, probabilities, label)
     judge = goal.judge
     return lambda _, probabilities: judge(probabilities, label)
+
+
+def _asking(goal: AnyGoal, example: Example) -> Callable[[Candidate], Question]:
+    """What the victim is asked of a candidate."""
+    if isinstance(goal, ContinuationGoal):
+        question, stem, reference = goal.question, example.text.strings, example.reference
+        return lambda candidate: question(candidate.strings, stem, reference)
+    return attrgetter("strings")
 
 
 def _comparable(row: Floats) -> list[float]:

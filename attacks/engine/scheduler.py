@@ -22,12 +22,23 @@ from attacks.engine.queue import Queue
 from attacks.errors import AttackError
 from attacks.models import Answer, Model, Question, Truncating, finite
 from attacks.outcomes import BatchHalved, Change, Event, Example, Finished, Outcome, Status, Tick
-from attacks.protocols import FIRST_ORDER, NEAREST_WORDS, VICTIM, Ask, Scored, Steps
+from attacks.protocols import (
+    FIRST_ORDER,
+    NEAREST_WORDS,
+    SPELLING,
+    TOKEN_GRADIENTS,
+    VICTIM,
+    Ask,
+    Scored,
+    Steps,
+)
 from attacks.recipe import Recipe
 from attacks.victims import check_goal
 
-JUDGES = (VICTIM, FIRST_ORDER)
-"""Models whose answers hold the victim's logits: what they are asked is a query."""
+JUDGES = (VICTIM, FIRST_ORDER, TOKEN_GRADIENTS)
+"""Models that run the victim on a text: what they are asked is a query."""
+VICTIMS = (*JUDGES, NEAREST_WORDS, SPELLING)
+"""Models that are the victim, whose time is its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +282,7 @@ class _Engine:
             yield self._land(flight, Status.ERRORED, error)
 
     def _tick(self) -> Tick:
-        victim = sum(self._seconds.get(n, 0.0) for n in (VICTIM, FIRST_ORDER, NEAREST_WORDS))
+        victim = sum(self._seconds.get(name, 0.0) for name in VICTIMS)
         return Tick(
             scored=self._scored,
             cached=self._asked - self._scored - self._waiting_for_victim(),

@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from attacks.errors import AttackError
-from attacks.models import Model, Victim, WhiteBox, Writer
-from attacks.protocols import FIRST_ORDER, NEAREST_WORDS, VICTIM, WrittenGoal
+from attacks.models import Continuing, Model, TokenWhiteBox, WhiteBox, Writer
+from attacks.protocols import (
+    FIRST_ORDER,
+    NEAREST_WORDS,
+    SPELLING,
+    TOKEN_GRADIENTS,
+    VICTIM,
+    ContinuationGoal,
+    WrittenGoal,
+)
 from attacks.recipe import Recipe
 
-ABILITIES = (FIRST_ORDER, NEAREST_WORDS)
+ABILITIES = (FIRST_ORDER, NEAREST_WORDS, TOKEN_GRADIENTS, SPELLING)
 """Needs of recipes that the victim itself serves; all others are constraint models."""
 
 
 def equipped(
-    victim: Victim, models: Mapping[str, Model], recipes: Iterable[Recipe]
+    victim: Model, models: Mapping[str, Model], recipes: Iterable[Recipe]
 ) -> dict[str, Model]:
     """The models of a campaign: constraint models, the victim and what recipes need of it.
 
@@ -27,16 +35,31 @@ def equipped(
         for need in recipe.needs:
             if need not in ABILITIES or need in found:
                 continue
-            if not isinstance(victim, WhiteBox):
+            ability = _ability(victim, need)
+            if ability is None:
+                kind = "transformers" if need in (FIRST_ORDER, NEAREST_WORDS) else "causal language"
                 raise AttackError(
                     f"The attack '{recipe.name}' looks inside the model (it needs '{need}'), and "
-                    f"a victim of "
-                    f"type {type(victim).__name__} can only be asked. Use an attack that only "
-                    f"asks, or a "
-                    "transformers model."
+                    f"a victim of type {type(victim).__name__} can only be asked. Use an attack that "
+                    f"only asks, or a {kind} model."
                 )
-            found[need] = victim.first_order() if need == FIRST_ORDER else victim.nearest_words()
+            found[need] = ability
     return found
+
+
+def _ability(victim: Model, need: str) -> Model | None:
+    """The model that serves a need, or None where the victim has none."""
+    if isinstance(victim, WhiteBox):
+        if need == FIRST_ORDER:
+            return victim.first_order()
+        if need == NEAREST_WORDS:
+            return victim.nearest_words()
+    if isinstance(victim, TokenWhiteBox):
+        if need == TOKEN_GRADIENTS:
+            return victim.token_gradients()
+        if need == SPELLING:
+            return victim.spelling()
+    return None
 
 
 def check_goal(recipe: Recipe, victim: Model) -> None:
@@ -52,4 +75,16 @@ def check_goal(recipe: Recipe, victim: Model) -> None:
         raise AttackError(
             f"The attack '{recipe.name}' is after what a model writes (its goal is {goal}), and this "
             "one answers with labels. Use an attack or a goal for classifiers."
+        )
+    continues = isinstance(victim, Continuing)
+    if isinstance(recipe.goal, ContinuationGoal) and not continues:
+        raise AttackError(
+            f"The attack '{recipe.name}' makes a given text likely (its goal is {goal}), and this model "
+            "does not say how likely a text is. Use it on a causal language model."
+        )
+    if continues and not isinstance(recipe.goal, ContinuationGoal):
+        raise AttackError(
+            f"The attack '{recipe.name}' is after what a model writes to the end (its goal is {goal}), "
+            "and this one is asked only whether it goes on with a given text. Use an attack on causal "
+            "language models (gcg)."
         )

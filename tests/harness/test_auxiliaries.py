@@ -8,6 +8,7 @@ import pytest
 
 from attacks import recipes
 from attacks.protocols import FIRST_ORDER, FLUENCY, MASKED_LM, SIMILARITY
+from attacks.victims import ABILITIES
 from harness.auxiliaries import Auxiliaries
 from harness.bundles import bundle as bundle_named
 from harness.bundles import inspect, locate
@@ -24,7 +25,7 @@ def test_what_is_needed_is_loaded_and_nothing_else() -> None:
 
 
 def test_every_need_of_every_recipe_is_known() -> None:
-    served = {FIRST_ORDER, "nearest_words", SIMILARITY, MASKED_LM, FLUENCY}
+    served = {*ABILITIES, SIMILARITY, MASKED_LM, FLUENCY}
     for name in recipes.BUILTIN:
         assert set(recipes.load(name).needs) <= served
 
