@@ -8,7 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from attacks import recipes
-from attacks.protocols import FIRST_ORDER, FLUENCY, MASKED_LM, NEAREST_WORDS, SIMILARITY
+from attacks.protocols import (
+    FIRST_ORDER,
+    FLUENCY,
+    MASKED_LM,
+    NEAREST_WORDS,
+    SIMILARITY,
+    SPELLING,
+    TOKEN_GRADIENTS,
+)
 
 TARGET = Path(__file__).parents[1] / "docs" / "attacks.md"
 HEAD = """# Attacks
@@ -26,8 +34,8 @@ wants any wrong label and sees predicted labels alone, so that searches which ke
 single words. Attacks that need gradients follow them to a target, and refuse `hard-label`.
 
 What an attack needs beside the victim's answers: *gradient* and *its words* are had of a transformers
-model; *encoder* is `--similarity`, *masked LM* and *LM* are `--masked-lm`; small ones install with
-Withstand.
+model, *token gradient* and *its tokenizer* of a causal language model; *encoder* is `--similarity`,
+*masked LM* and *LM* are `--masked-lm`; small ones install with Withstand.
 """
 NEEDS = {
     FIRST_ORDER: "gradient",
@@ -35,6 +43,8 @@ NEEDS = {
     SIMILARITY: "encoder",
     MASKED_LM: "masked LM",
     FLUENCY: "LM",
+    TOKEN_GRADIENTS: "token gradient",
+    SPELLING: "its tokenizer",
 }
 
 

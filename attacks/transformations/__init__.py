@@ -25,6 +25,7 @@ from attacks.transformations.noise import (
     OtherCase,
     OtherNumber,
 )
+from attacks.transformations.suffix import Suffix
 from attacks.transformations.synonyms import EmbeddingNeighbours, WordNetSynonyms
 from attacks.transformations.victim_words import VictimNeighbours
 
@@ -50,6 +51,7 @@ __all__ = [
     "ReorderedCharacters",
     "Sometimes",
     "SubstituteLetter",
+    "Suffix",
     "SwapAdjacent",
     "VictimNeighbours",
     "WordNetSynonyms",

@@ -136,7 +136,7 @@ def test_names() -> None:
 def test_a_recipe_says_what_it_is(name: str) -> None:
     recipe = recipes.load(name)
     assert recipe.name == name
-    assert recipe.family in {"character", "word", "sentence", "mixed"}
+    assert recipe.family in {"character", "word", "sentence", "token", "mixed"}
     assert recipe.source
     assert recipe.deviations
     assert json.loads(json.dumps(recipe.parameters())) == recipe.parameters()
@@ -150,7 +150,7 @@ LOOSENED: dict[str, dict[str, float]] = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(recipes.BUILTIN))
+@pytest.mark.parametrize("name", sorted(set(recipes.BUILTIN) - {"gcg"}))
 def test_a_recipe_attacks(name: str) -> None:
     recipe = recipes.load(name, **LOOSENED.get(name, {}))
     outcomes = attack(recipe)

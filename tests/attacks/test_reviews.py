@@ -57,7 +57,7 @@ def reviews() -> tuple[Example, ...]:
     return tuple(job.example for job in jobs if job.example.id in right)[:10]
 
 
-@pytest.mark.parametrize("name", sorted(recipes.BUILTIN))
+@pytest.mark.parametrize("name", sorted(set(recipes.BUILTIN) - {"gcg"}))
 def test_ten_reviews_are_attacked(name: str) -> None:
     recipe = recipes.load(name)
     models = equipped(victim(), Auxiliaries().load(recipe.needs), [recipe])
