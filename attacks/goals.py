@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from attacks.errors import AttackError
-from attacks.models import Continuation, Floats, Inputs, Written
-from attacks.protocols import Goal
+from attacks.models import Floats
+from attacks.protocols import AnyGoal
 from attacks.text import Candidate, Text, words_left
 
 DECIMALS = 6
@@ -158,34 +158,6 @@ class Reduced:
 
 
 @dataclass(frozen=True)
-class Elicits:
-    """A language model begins its answer with the reference: the score is the mean log-probability of
-    the reference's tokens (minus the loss of Zou et al., arXiv:2307.15043, section 2.1, by token).
-
-    Success is what greedy decoding writes. Where it gets there by other tokens than those that the
-    tokenizer makes of the reference, the text is known up to the first that differs, so that such a
-    success may be missed; none is claimed wrongly.
-    """
-
-    def judge_written(self, written: Written, reference: str | None) -> tuple[float, bool]:
-        """See `attacks.protocols.WrittenGoal.judge_written`.
-
-        Raises ValueError where the victim does not say how likely the reference is.
-        """
-        if written.likelihood is None or not reference:
-            raise ValueError("The victim did not say how likely the reference is.")
-        return round(written.likelihood, MARGIN_DECIMALS), written.text.startswith(reference)
-
-    def question(self, strings: Inputs, stem: Inputs, reference: str | None) -> Continuation:
-        """See `attacks.protocols.ContinuationGoal.question`."""
-        if not reference:
-            raise ValueError(
-                "The example has no reference: there is nothing that the model is to write."
-            )
-        return Continuation(strings, reference, stem)
-
-
-@dataclass(frozen=True)
 class Judged:
     """What a function of one's own says.
 
@@ -210,14 +182,16 @@ class Judged:
         return round(float(score), DECIMALS), bool(succeeded)
 
 
-def parsed(spec: str, labels: Sequence[str]) -> Goal:
+def parsed(spec: str, labels: Sequence[str]) -> AnyGoal:
     """The goal that the command line names: "untargeted", "hard-label" or "targeted:LABEL".
 
     LABEL is one of `labels`, or its number, from 0. A name comes first where labels are called by
-    numbers.
+    numbers. Goals for models that write have names in `attacks.goals_written`.
 
     Raises AttackError, which says what is allowed, for anything else.
     """
+    from attacks import goals_written  # it imports this module
+
     kind, colon, wanted = spec.partition(":")
     if spec == "untargeted":
         return Untargeted()
@@ -228,10 +202,16 @@ def parsed(spec: str, labels: Sequence[str]) -> Goal:
             return Targeted(labels.index(wanted))
         if wanted.isascii() and wanted.isdigit() and int(wanted) < len(labels):
             return Targeted(int(wanted))
-    raise AttackError(
-        f"There is no goal '{spec}'. Allowed: untargeted, hard-label, and targeted:LABEL with one of "
-        f"the labels {', '.join(labels)} or its number, 0 to {len(labels) - 1}."
-    )
+    written = goals_written.parsed(spec)
+    if written is not None:
+        return written
+    allowed = f"for models that write: {' and '.join(goals_written.NAMED)}"
+    if labels:
+        allowed = (
+            f"untargeted, hard-label, and targeted:LABEL with one of the labels {', '.join(labels)} or "
+            f"its number, 0 to {len(labels) - 1}; {allowed}"
+        )
+    raise AttackError(f"There is no goal '{spec}'. Allowed: {allowed}.")
 
 
 def predicted(probabilities: Floats) -> int:

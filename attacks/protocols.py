@@ -146,7 +146,11 @@ class WrittenGoal(Protocol):
     """A goal for a victim that writes."""
 
     def judge_written(self, written: Written, reference: str | None) -> tuple[float, bool]:
-        """(score, succeeded) for what was written where `reference` (None: unknown) should have been."""
+        """(score, succeeded) for what was written where `reference` should have been.
+
+        An example without a reference has what was written for the original in its place; for that
+        text itself it is None.
+        """
 
 
 @runtime_checkable

@@ -50,8 +50,19 @@ def input_length(spec: str, wanted: int | None) -> int:
 
     Raises HarnessError where the model takes fewer than are wanted.
     """
-    facts = check_model(spec, max_length=wanted)
+    facts = check_model(spec, max_length=wanted, classify=False)
     return wanted if wanted is not None else min(facts.longest or LONGEST, LONGEST)
+
+
+def require_writer(spec: str, facts: ModelFacts) -> None:
+    """Raise HarnessError unless a model is an encoder-decoder with the head that writes."""
+    if facts.writer:
+        return
+    what = "a classifier" if facts.classifier else f"a model of the kind '{facts.model_type}'"
+    raise HarnessError(
+        f"{spec} is {what}, and this takes one that writes: an encoder-decoder such as T5, BART or "
+        "Marian with its language modelling head."
+    )
 
 
 def classifier_labels(spec: str) -> tuple[str, ...]:
@@ -60,6 +71,8 @@ def classifier_labels(spec: str) -> tuple[str, ...]:
     Raises HarnessError where it has no classification head.
     """
     facts = check_model(spec)
+    if facts.writer:
+        raise HarnessError(f"{spec} is a model that writes text, so it has no labels.")
     if not facts.classifier:
         raise HarnessError(
             f"{spec} is an encoder without a classification head, so it has no labels. Fine-tune it "

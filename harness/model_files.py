@@ -67,6 +67,7 @@ class ModelFacts:
         classifier: whether the weights have a classification head.
         labels: its label names by number; None where it has no head, or names nothing ("LABEL_0").
         classes: width of the head (0 without one).
+        writer: whether it is an encoder-decoder that writes text (T5, BART, Marian, ...).
         longest: longest input in tokens, None where the architecture has no limit.
     """
 
@@ -76,6 +77,7 @@ class ModelFacts:
     labels: tuple[str, ...] | None
     classes: int
     longest: int | None
+    writer: bool = False
 
 
 def resolve(spec: str) -> ModelSource:
@@ -169,6 +171,7 @@ def check_model_folder(
         labels=names if classifier and names != generic else None,
         classes=len(names),
         longest=_longest(folder, config, model_type),
+        writer=_writes(config, model_type, architectures),
     )
 
 
@@ -244,6 +247,16 @@ def _architecture(
             f"For example these have: {in_words(('bert', 'roberta', 'deberta-v2', 'modernbert'))}."
         )
     return model_type
+
+
+def _writes(config: Mapping[str, Any], model_type: str, architectures: Sequence[str]) -> bool:
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES as WRITERS,
+    )
+
+    if architectures:
+        return not set(architectures).isdisjoint(WRITERS.values())
+    return bool(config.get("is_encoder_decoder")) and model_type in WRITERS
 
 
 def _check_weights(folder: Path) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError, in_words
-from harness.model_checks import agreed_labels
+from harness.model_checks import agreed_labels, require_writer
 from harness.model_files import (
     ModelFacts,
     ModelSource,
@@ -35,11 +35,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LoadedModel",
+    "LoadedWriter",
     "ModelFacts",
     "ModelSource",
     "check_model_folder",
     "load_classifier",
     "load_encoder",
+    "load_writer",
     "resolve",
     "save_classifier",
     "state_fingerprint",
@@ -135,6 +137,48 @@ def load_classifier(
         head = state_fingerprint({name: state[name] for name in sorted(missing)}, names)
         fingerprint = hashlib.sha256(f"{fingerprint}\n{head}".encode()).hexdigest()
     return LoadedModel(source, model.eval(), tokenizer, names, fingerprint, files, bool(missing))
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedWriter:
+    """An encoder-decoder in memory, in evaluation mode, on the CPU, in float32.
+
+    Attributes:
+        source: where it came from.
+        model, tokenizer: transformers' own objects.
+        fingerprint: SHA-256 over the files.
+        files: SHA-256 of each file behind it.
+        longest: longest input in tokens, None where the architecture has no limit.
+    """
+
+    source: ModelSource
+    model: Any
+    tokenizer: Any
+    fingerprint: str
+    files: Mapping[str, str]
+    longest: int | None
+
+
+def load_writer(spec: str, *, trust_remote_code: bool = False) -> LoadedWriter:
+    """Load an encoder-decoder that writes.
+
+    Raises HarnessError as `check_model_folder` and `require_writer` do, and where weights are missing
+    from its files.
+    """
+    source = resolve(spec)
+    folder = fetch(source, weights=True, trust_remote_code=trust_remote_code)
+    facts = check_model_folder(folder, classify=False, trust_remote_code=trust_remote_code)
+    require_writer(spec, facts)
+    tokenizer = _tokenizer(folder, trust_remote_code)
+    model, missing = _from_pretrained("AutoModelForSeq2SeqLM", folder, trust_remote_code)
+    if missing:
+        raise HarnessError(
+            f"{spec}: {len(missing):,} weights are not in its files ({in_words(sorted(missing), 3)}), "
+            "so what it would write is noise."
+        )
+    files = file_hashes(folder)
+    fingerprint = tree_fingerprint(files)
+    return LoadedWriter(source, model.eval(), tokenizer, fingerprint, files, facts.longest)
 
 
 def load_encoder(

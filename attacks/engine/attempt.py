@@ -83,7 +83,7 @@ class Attempt:
         self.best: Scored | None = None
         self.reach: Sequence[int] | None = None
         self.seed = seed
-        self._judged = _judging(recipe.goal, example)
+        self._judged = _judging(recipe.goal, example, self._reference)
         self._question = _asking(recipe.goal, example)
         self._temperature = temperature
         self._budget = query_budget
@@ -337,6 +337,13 @@ class Attempt:
         confidence = float(answer[self.example.label])
         return Scored(candidate, score, succeeded, predicted(answer), confidence, answer)
 
+    def _reference(self) -> str | None:
+        """What should have been written: what was written first, where nothing else is known."""
+        if self.example.reference is not None:
+            return self.example.reference
+        written = self.first.written if self.first is not None else None
+        return written.text if written is not None else None
+
     def offer(self, scored: Scored) -> None:
         """Let a text be the attempt's first, and its best where it is nearer to the goal than others."""
         if self.first is None:
@@ -345,16 +352,18 @@ class Attempt:
             self.best = scored
 
 
-def _judging(goal: AnyGoal, example: Example) -> Callable[[Candidate, Any], tuple[float, bool]]:
+def _judging(
+    goal: AnyGoal, example: Example, reference: Callable[[], str | None]
+) -> Callable[[Candidate, Any], tuple[float, bool]]:
     """What judges a candidate and the victim's answer to it.
 
     Kinds of goal are told apart once: to ask a protocol for every candidate would cost more than the
     judgement.
     """
-    label, reference = example.label, example.reference
+    label = example.label
     if isinstance(goal, WrittenGoal):
         judge_written = goal.judge_written
-        return lambda _, written: judge_written(written, reference)
+        return lambda _, written: judge_written(written, reference())
     if isinstance(goal, TextGoal):
         judge_text = goal.judge_text
         return lambda candidate, probabilities: judge_text(candidate, probabilities, label)

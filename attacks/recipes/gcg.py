@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attacks.goals import Elicits
+from attacks.goals_written import Elicits
 from attacks.protocols import SPELLING, TOKEN_GRADIENTS
 from attacks.recipe import Recipe
 from attacks.searches import CoordinateGradient

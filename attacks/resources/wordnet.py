@@ -82,18 +82,24 @@ def base_forms(word: str, pos: str) -> tuple[str, ...]:
 
     Irregular forms come from the exception lists; where a word is listed there, no rule is applied.
     """
-    word = word.lower()
     tables = _tables()
-    listed = tables.irregular.get((word, pos))
-    if listed is not None:
-        stems = [word, *listed.split()]
-    else:
-        stems = [word]
-        for suffix, ending in _DETACHMENT[pos]:
-            if word.endswith(suffix):
-                stems.append(word.removesuffix(suffix) + ending)
-    known = (s for s in stems if (s, pos) in tables.synonyms or (s, pos) in tables.antonyms)
+    found = stems(word, pos)
+    known = (s for s in found if (s, pos) in tables.synonyms or (s, pos) in tables.antonyms)
     return tuple(dict.fromkeys(known))
+
+
+def stems(word: str, pos: str) -> tuple[str, ...]:
+    """What `word` may be a form of by morphy's lists and rules, itself first, known or not."""
+    word = word.lower()
+    listed = _tables().irregular.get((word, pos))
+    if listed is not None:
+        return (word, *listed.split())
+    detached = (
+        word.removesuffix(suffix) + ending
+        for suffix, ending in _DETACHMENT[pos]
+        if word.endswith(suffix)
+    )
+    return (word, *detached)
 
 
 @dataclass(frozen=True, slots=True)

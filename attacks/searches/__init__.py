@@ -12,6 +12,7 @@ from attacks.searches.gradient_beam import GradientBeam
 from attacks.searches.in_turn import InTurn, Stage
 from attacks.searches.one_step import OneStep
 from attacks.searches.particle_swarm import LevySwarm, ParticleSwarm
+from attacks.searches.passes import Passes
 from attacks.searches.weighted_saliency import WeightedSaliency
 from attacks.searches.word_importance import WordImportance
 
@@ -30,6 +31,7 @@ __all__ = [
     "LevySwarm",
     "OneStep",
     "ParticleSwarm",
+    "Passes",
     "Stage",
     "WeightedSaliency",
     "WordImportance",

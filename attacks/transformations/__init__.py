@@ -16,6 +16,7 @@ from attacks.transformations.imperceptible import (
     InvisibleCharacter,
     ReorderedCharacters,
 )
+from attacks.transformations.inflections import Inflections
 from attacks.transformations.lookalikes import Homoglyph, MarkedLetters
 from attacks.transformations.masked_words import MaskedWords
 from attacks.transformations.noise import (
@@ -39,6 +40,7 @@ __all__ = [
     "EmbeddingNeighbours",
     "Homoglyph",
     "Homophones",
+    "Inflections",
     "InsertLetter",
     "InvisibleCharacter",
     "MarkedLetters",

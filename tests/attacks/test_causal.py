@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attacks.engine.cache import Cache
-from attacks.goals import Elicits
+from attacks.goals_written import Elicits
 from attacks.models import Continuation, Coordinates, Inputs, Respelling, TokenChoices, Written
 from attacks.victims import causal
 from attacks.victims.causal import HuggingFaceCausal

@@ -13,7 +13,8 @@ import pytest
 from attacks import recipes
 from attacks.engine.scheduler import EngineConfig, Job, run
 from attacks.errors import AttackError
-from attacks.goals import Elicits, Untargeted
+from attacks.goals import Untargeted
+from attacks.goals_written import Elicits
 from attacks.models import (
     Continuation,
     Coordinates,

@@ -1,0 +1,135 @@
+"""Transformers models that write: an encoder reads a text, a decoder writes one."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import torch
+
+from attacks.errors import AttackError
+from attacks.models import Inputs, Written
+from attacks.victims.transformer import Encoding, TransformersModel
+
+NEW_TOKENS = 128
+"""Tokens that are written at the most, where nothing else is said."""
+
+
+class Seq2Seq(TransformersModel):
+    """An encoder-decoder (T5, BART, Marian, ...) that writes what is most likely: nothing is drawn.
+
+    What is written does not depend on the batch: inputs are padded to a length that depends on the text
+    alone, and rows fill whole blocks (see `attacks.victims.transformer.ROWS`), so that on a CPU every
+    step has the same bits in every batch. On a GPU the last bits may differ with the batch, and two
+    tokens whose logits are that near may change places.
+
+    Args:
+        model: an `AutoModelForSeq2SeqLM`, loaded. Settings of its generation configuration that draw or
+            rank beams are overridden; others (forced and suppressed tokens, least length) are kept.
+        tokenizer: its tokenizer.
+        fingerprint: SHA-256 of the weights; must change whenever they do.
+        max_length: texts are cut to so many tokens.
+        new_tokens: tokens that are written at the most.
+        beams: width of the beam search, and texts in an answer; greedy at 1.
+        prefix: goes before every text ("translate English to German: " for T5); attacks do not see it.
+
+    Raises AttackError where nothing would be written.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        fingerprint: str,
+        max_length: int = 128,
+        new_tokens: int = NEW_TOKENS,
+        beams: int = 1,
+        prefix: str = "",
+        device: str | torch.device | None = None,
+    ) -> None:
+        if min(new_tokens, beams) < 1:
+            raise AttackError(
+                f"A text has at least 1 token and 1 beam; {new_tokens} and {beams} were asked for."
+            )
+        super().__init__(
+            model, tokenizer, fingerprint=fingerprint, max_length=max_length, device=device
+        )
+        self._settings = settings(model.generation_config, new_tokens, beams)
+        self._beams = beams
+        self._prefix = prefix
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the weights, the length at which texts are cut, and what decides the writing."""
+        told = [plain(self._settings), plain(self._model.generation_config), self._prefix]
+        digest = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode())
+        return f"{super().fingerprint}:{digest.hexdigest()}"
+
+    def encode(self, inputs: Sequence[Inputs]) -> list[Encoding]:
+        """Token ids of prefix and text, cut to the maximal length."""
+        return [Encoding(item.ids, None) for item in super().encode(self._prefixed(inputs))]
+
+    def reach(self, strings: Inputs) -> tuple[int, ...]:
+        """See `attacks.models.Truncating`."""
+        first, *others = super().reach(self._prefixed([strings])[0])
+        return max(0, first - len(self._prefix)), *others
+
+    def write(self, batch: Sequence[Encoding]) -> list[tuple[str, ...]]:
+        """For each encoding as many texts as there are beams, most likely first."""
+        with self.evaluating():
+            ids = self._model.generate(**self.inputs(batch), generation_config=self._settings)
+        texts = self._tokenizer.batch_decode(
+            ids.cpu(), skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+        texts = [text.strip() for text in texts]
+        return [
+            tuple(texts[start : start + self._beams])
+            for start in range(0, len(batch) * self._beams, self._beams)
+        ]
+
+    def _prefixed(self, inputs: Sequence[Inputs]) -> list[Inputs]:
+        return [(self._prefix + first, *others) for first, *others in inputs]
+
+
+class HuggingFaceWriter(Seq2Seq):
+    """A victim that writes one text, greedily."""
+
+    writes = "text"
+
+    def run(self, batch: Sequence[Encoding]) -> list[Written]:
+        """What it writes, in order."""
+        return [Written(texts[0]) for texts in self.write(batch)]
+
+
+def settings(model_s: Any, new_tokens: int, beams: int) -> Any:
+    """A model's generation configuration, less all that draws, with a beam search of this width."""
+    made = copy.deepcopy(model_s)
+    made.update(
+        do_sample=False,
+        temperature=None,
+        top_k=None,
+        top_p=None,
+        typical_p=None,
+        num_beams=beams,
+        num_return_sequences=beams,
+        early_stopping=False,
+        length_penalty=1.0,
+        max_length=None,
+        max_new_tokens=new_tokens,
+        use_cache=True,
+        return_dict_in_generate=False,
+        output_scores=False,
+    )
+    return made
+
+
+def plain(configuration: Any) -> dict[str, Any]:
+    """A generation configuration as values, without the version of the library that wrote it."""
+    values: dict[str, Any] = dict(configuration.to_diff_dict())
+    values.pop("transformers_version", None)
+    return values
