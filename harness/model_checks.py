@@ -65,6 +65,17 @@ def require_writer(spec: str, facts: ModelFacts) -> None:
     )
 
 
+def require_causal(spec: str, facts: ModelFacts) -> None:
+    """Raise HarnessError unless a model is a causal language model."""
+    if facts.causal:
+        return
+    what = "a classifier" if facts.classifier else f"a model of the kind '{facts.model_type}'"
+    raise HarnessError(
+        f"{spec} is {what} without a head that goes on with a text, and this takes a causal language "
+        "model such as GPT-2 or Llama, whose config.json names a head like LlamaForCausalLM."
+    )
+
+
 def classifier_labels(spec: str) -> tuple[str, ...]:
     """Label names of a fine-tuned classifier, from its configuration alone.
 

@@ -429,3 +429,19 @@ def test_a_goal_needs_a_likelihood() -> None:
         Elicits().judge_written(Written("a"), "a")
     assert Elicits().judge_written(Written("yes, sir", -1.23456), "yes") == (-1.2346, True)
     assert Elicits().judge_written(Written("oh yes", -1.0), "yes") == (-1.0, False)
+
+
+@pytest.mark.slow
+def test_ten_prompts_are_attacked_as_published() -> None:
+    """All defaults but the number of steps, on reviews as prompts; random weights, so few targets."""
+    tokenizer = language.byte_level()
+    model = language.gpt2(tokenizer)
+    victim = HuggingFaceCausal(model, tokenizer, fingerprint="random", max_length=96)
+    rows = [text for text in language.families.snippets() if len(text) < 90][:10]
+    examples = [example(n, text, reference=" the film") for n, text in enumerate(rows)]
+    outcomes = attack(victim, examples, recipes.load("gcg", steps=3))
+    assert len(outcomes) == 10
+    assert not [o.error for o in outcomes if o.status is Status.ERRORED]
+    assert {o.status for o in outcomes} <= {Status.SUCCEEDED, Status.FAILED, Status.SKIPPED}
+    assert sum(o.unique_queries for o in outcomes) > 1000
+    assert all(1 <= o.unique_queries <= 2 + 3 * 512 for o in outcomes)
