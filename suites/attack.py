@@ -13,10 +13,13 @@ import tomli_w
 from attacks import goals, recipes
 from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
+from attacks.models import Model
 from attacks.outcomes import Example
-from attacks.victims import equipped
+from attacks.recipe import Recipe
+from attacks.victims import check_answers, equipped
 from harness.auxiliaries import Auxiliaries
 from harness.model_checks import LONGEST
+from harness.plan import PlanError
 from reports.folder import RunFolder
 from reports.manifest import collect
 from reports.progress import Progress
@@ -24,7 +27,7 @@ from reports.sessions import start_or_resume
 from suites.endpoint import Limits, is_endpoint, open_endpoint
 from suites.evidence import Collector, Target, UnusableModelError, sample
 from suites.findings import audit_results
-from suites.subject import put_on_record, victim_on_record
+from suites.subject import put_on_record, victim_on_record, writer_on_record
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,9 @@ class AttackRequest:
         labels: an endpoint's label names; empty for other models, which have their own.
         parameters: of the recipe, where they are not its defaults.
         goal: as `attacks.goals.parsed` reads it (None: the recipe's own).
+        reference: column with what a model that writes should write (None: nothing is known).
+        prefix: what such a model is shown before every text.
+        new_tokens: tokens that it writes at the most.
     """
 
     model: str
@@ -52,6 +58,9 @@ class AttackRequest:
     parameters: Mapping[str, Any]
     labels: tuple[str, ...] = ()
     goal: str | None = None
+    reference: str | None = None
+    prefix: str | None = None
+    new_tokens: int | None = None
 
     @property
     def auxiliaries(self) -> Auxiliaries:
@@ -90,10 +99,13 @@ def attack_run(
     remote = None
     if is_endpoint(request.model):
         remote = open_endpoint(request.model, request.labels, limits)
-        equipped(remote, {}, [recipe])
-    labels, examples = _load(request)
+    labels = _labels(request, recipe)
     if request.goal is not None:
-        recipe = recipe.aimed_at(goals.parsed(request.goal, labels))
+        recipe = recipe.aimed_at(goals.parsed(request.goal, labels or ()))
+    if remote is not None:
+        equipped(remote, {}, [recipe])
+    check_answers(recipe, "text" if labels is None else None)
+    examples = _examples(request, labels)
     if remote is not None and cache is not None:
         # So that another model behind the same URL is not taken for the one that the cache knows.
         remote.recognize()
@@ -111,14 +123,7 @@ def attack_run(
     ) as folder:
         if remote is not None:
             put_on_record(folder, request.model, remote.fingerprint)
-        victim = remote or victim_on_record(
-            folder,
-            request.model,
-            labels=labels,
-            max_length=request.max_length or LONGEST,
-            device=device,
-            data=None,
-        )
+        victim = remote or _loaded(request, labels, folder, device)
         collector = Collector(
             folder,
             Target(victim, [], chosen, [], chosen, []),
@@ -130,7 +135,11 @@ def attack_run(
             cache=answers,
         )
         outcomes = collector.attack(recipe, "test", chosen)
-        broken = [o for o in outcomes if o.status == "errored" and o.predicted_before is None]
+        broken = [
+            o
+            for o in outcomes
+            if o.status == "errored" and o.predicted_before is None and o.written_before is None
+        ]
         if broken and len(broken) == len(outcomes):
             raise UnusableModelError(
                 f"The model gave no usable answer to any of the {len(outcomes)} examples. The first "
@@ -142,15 +151,62 @@ def attack_run(
         return summarize(folder, results["attacks"][0], request)
 
 
-def _load(request: AttackRequest) -> tuple[tuple[str, ...], Sequence[Example]]:
-    """Label names of the model and the examples; every mismatch is found before the weights load."""
-    from harness.model_checks import classifier_labels
-    from harness.splits import load_split
+def _labels(request: AttackRequest, recipe: Recipe) -> tuple[str, ...] | None:
+    """Label names of the model, None of one that writes; no weights are loaded.
 
-    remote = is_endpoint(request.model)
-    labels = request.labels if remote else classifier_labels(request.model)
-    split = load_split(request.data, text=request.text, label=request.label, labels=labels)
-    return labels, split.rows
+    Raises PlanError where something was said that is for models of the other kind.
+    """
+    from harness.model_checks import check_model, classifier_labels
+
+    if is_endpoint(request.model):
+        labels: tuple[str, ...] | None = request.labels
+    elif check_model(request.model, classify=False).writer:
+        labels = None
+    else:
+        # Of a model without either head the attack says which of the two is missing.
+        if request.goal is None:
+            check_answers(recipe, None)
+        labels = classifier_labels(request.model)
+    given = {"--reference": request.reference, "--prefix": request.prefix}
+    given["--new-tokens"] = None if request.new_tokens is None else str(request.new_tokens)
+    stray = [option for option, value in given.items() if value is not None]
+    if labels is not None and stray:
+        raise PlanError(
+            f"{stray[0]} is for models that write, and {request.model} answers with labels."
+        )
+    return labels
+
+
+def _examples(request: AttackRequest, labels: tuple[str, ...] | None) -> Sequence[Example]:
+    """The examples in the order of `stratified_order`; what is wrong with them is a HarnessError."""
+    from harness.data import load_texts
+    from harness.splits import load_split, stratified_order
+
+    if labels is None:
+        texts = load_texts(request.data, text=request.text, reference=request.reference)
+        return stratified_order(texts, 0, "all")
+    return load_split(request.data, text=request.text, label=request.label, labels=labels).rows
+
+
+def _loaded(
+    request: AttackRequest, labels: tuple[str, ...] | None, folder: RunFolder, device: str | None
+) -> Model:
+    """The model under attack, of either kind."""
+    length = request.max_length or LONGEST
+    if labels is not None:
+        return victim_on_record(
+            folder, request.model, labels=labels, max_length=length, device=device, data=None
+        )
+    from attacks.victims.seq2seq import NEW_TOKENS
+
+    return writer_on_record(
+        folder,
+        request.model,
+        max_length=length,
+        new_tokens=request.new_tokens or NEW_TOKENS,
+        prefix=request.prefix or "",
+        device=device,
+    )
 
 
 def summarize(
@@ -172,6 +228,7 @@ def summarize(
         "queries": attack["queries"],
         "seconds": attack["seconds"],
         "words_changed": attack["words_changed"],
+        **({"written": attack["written"]} if "written" in attack else {}),
     }
 
 
@@ -185,8 +242,7 @@ def show(summary: Mapping[str, Any]) -> None:
         f"{summary['recipe']['name']} on {summary['model']}, {counts['total']} examples of "
         f"{summary['data']}",
         *(_told(summary["goal"]) if summary["goal"] else ()),
-        f"  clean accuracy       {shown_estimate(summary['clean_accuracy'])}",
-        f"  robust accuracy      {shown_estimate(summary['robust_accuracy'])}",
+        *_rates(summary),
         f"  attack success rate  {shown_estimate(summary['attack_success_rate'])}",
         "  outcomes             "
         + ", ".join(f"{counts[key]} {key.replace('_', ' ')}" for key in counts if key != "total"),
@@ -198,6 +254,22 @@ def show(summary: Mapping[str, Any]) -> None:
         share = f"{changed['share']:.0%} of the text"
         lines.append(f"  words changed        {changed['mean']:.1f} a success ({share})")
     print("\n".join([*lines, f"  run folder           {summary['run']}"]))
+
+
+def _rates(summary: Mapping[str, Any]) -> list[str]:
+    """What a model's answers are worth before and after: accuracies, or BLEU of one that writes."""
+    from suites.terminal import shown_estimate
+
+    if "written" not in summary:
+        return [
+            f"  clean accuracy       {shown_estimate(summary['clean_accuracy'])}",
+            f"  robust accuracy      {shown_estimate(summary['robust_accuracy'])}",
+        ]
+    before, after = (summary["written"][key] for key in ("bleu_before", "bleu_after"))
+    return [
+        f"  mean BLEU before     {shown_estimate(before, percent=False)}",
+        f"  mean BLEU after      {shown_estimate(after, percent=False)}",
+    ]
 
 
 def _told(goal: str) -> list[str]:

@@ -84,9 +84,10 @@ def attack(
     goal: Annotated[
         str | None,
         typer.Option(
-            metavar="untargeted|targeted:LABEL|hard-label",
+            metavar="untargeted|targeted:LABEL|hard-label|minimize-bleu[:BLEU]|non-overlapping",
             help="What counts as success: any wrong label, this one (a name or a number from 0), or any "
-            "wrong label seen without probabilities (default: the recipe's own).",
+            "wrong label seen without probabilities; of a model that writes, a text with a BLEU as low "
+            "as this (0), or without a word in its place (default: the recipe's own).",
         ),
     ] = None,
     similarity: Annotated[
@@ -95,6 +96,21 @@ def attack(
     masked_lm: Annotated[
         str, typer.Option(help="Masked language model for recipes that need one.")
     ] = LANGUAGE_MODEL,
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            help="Column with what a model that writes should write (default: none; then what it writes "
+            "for the untouched text is what counts)."
+        ),
+    ] = None,
+    prefix: Annotated[
+        str | None,
+        typer.Option(help='Goes before every text of a model that writes ("summarize: " for T5).'),
+    ] = None,
+    new_tokens: Annotated[
+        int | None,
+        typer.Option(min=1, help="Tokens that a model writes at the most (default: 128)."),
+    ] = None,
     labels: Annotated[
         str, typer.Option(help="An endpoint's label names, in order, with commas between.")
     ] = "",
@@ -136,6 +152,9 @@ def attack(
         parameters=_parameters(settings or []),
         labels=tuple(name.strip() for name in labels.split(",") if name.strip()),
         goal=goal,
+        reference=reference,
+        prefix=prefix,
+        new_tokens=new_tokens,
     )
     summary = attack_run(
         request,

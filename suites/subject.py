@@ -11,6 +11,7 @@ from reports.folder import RunFolder
 
 if TYPE_CHECKING:
     from attacks.victims.huggingface import HuggingFaceVictim
+    from attacks.victims.seq2seq import HuggingFaceWriter
 
 
 def victim_on_record(
@@ -47,6 +48,44 @@ def victim_on_record(
         loaded.labels,
         fingerprint=loaded.fingerprint,
         max_length=max_length,
+        device=device,
+    )
+
+
+def writer_on_record(
+    folder: RunFolder,
+    spec: str,
+    *,
+    max_length: int,
+    new_tokens: int,
+    prefix: str,
+    device: str | None,
+) -> HuggingFaceWriter:
+    """Load a model that writes and record what it is, as `victim_on_record` does.
+
+    Raises PlanError where a resumed run began with other weights.
+    """
+    from attacks.victims.seq2seq import HuggingFaceWriter
+    from harness.models import load_writer
+
+    loaded = load_writer(spec)
+    began = put_on_record(
+        folder,
+        spec,
+        loaded.fingerprint,
+        files=loaded.files,
+        parameters=sum(p.numel() for p in loaded.model.parameters()),
+        trained=model_record(spec),
+    )
+    if began is not None:
+        _same(folder, began, spec, loaded.fingerprint, None)
+    return HuggingFaceWriter(
+        loaded.model,
+        loaded.tokenizer,
+        fingerprint=loaded.fingerprint,
+        max_length=max_length,
+        new_tokens=new_tokens,
+        prefix=prefix,
         device=device,
     )
 

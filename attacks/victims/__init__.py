@@ -64,19 +64,27 @@ def _ability(victim: Model, need: str) -> Model | None:
 
 def check_goal(recipe: Recipe, victim: Model) -> None:
     """Raise AttackError unless the recipe's goal judges the kind of answer that the victim gives."""
+    writes = victim.writes if isinstance(victim, Writer) else None
+    check_answers(recipe, writes, continues=isinstance(victim, Continuing))
+
+
+def check_answers(recipe: Recipe, writes: str | None, *, continues: bool = False) -> None:
+    """As `check_goal`, by what the victim writes (None: it answers with labels), and whether it is asked
+    about a given text (`attacks.models.Continuing`).
+    """
     judges_text = isinstance(recipe.goal, WrittenGoal)
     goal = type(recipe.goal).__name__
-    if isinstance(victim, Writer) and not judges_text:
+    if writes is not None and not judges_text:
         raise AttackError(
             f"The attack '{recipe.name}' is after the labels of a classifier (its goal is {goal}), and "
-            f"this model writes {victim.writes}. Use an attack or a goal for models that write."
+            f"this model writes {writes}. Use an attack or a goal for models that write, such as "
+            "minimize-bleu or non-overlapping."
         )
-    if judges_text and not isinstance(victim, Writer):
+    if judges_text and writes is None:
         raise AttackError(
             f"The attack '{recipe.name}' is after what a model writes (its goal is {goal}), and this "
-            "one answers with labels. Use an attack or a goal for classifiers."
+            "one answers with labels. Use an attack or a goal for classifiers, such as untargeted."
         )
-    continues = isinstance(victim, Continuing)
     if isinstance(recipe.goal, ContinuationGoal) and not continues:
         raise AttackError(
             f"The attack '{recipe.name}' makes a given text likely (its goal is {goal}), and this model "
