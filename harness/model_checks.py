@@ -45,13 +45,16 @@ def check_model(
     return facts
 
 
-def input_length(spec: str, wanted: int | None) -> int:
+def input_length(spec: str, wanted: int | None) -> int | None:
     """Tokens at which texts for a model are cut: those wanted, else all that it takes, up to `LONGEST`.
 
+    None for a causal language model where none are wanted: it takes what it can, and nothing is cut.
     Raises HarnessError where the model takes fewer than are wanted.
     """
     facts = check_model(spec, max_length=wanted, classify=False)
-    return wanted if wanted is not None else min(facts.longest or LONGEST, LONGEST)
+    if wanted is not None or facts.causal:
+        return wanted
+    return min(facts.longest or LONGEST, LONGEST)
 
 
 def require_writer(spec: str, facts: ModelFacts) -> None:

@@ -24,6 +24,8 @@ _HUB = re.compile(r"[\w.-]+(?:/[\w.-]+)?(?:@[\w./-]+)?")
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")
 _OTHER_WEIGHTS = ("*.h5", "*.msgpack", "*.onnx", "*.gguf")
 _TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model", "*.spm", "*.tiktoken")
+# Those whose configuration calls the number of positions otherwise (T5's "n_positions" is no limit).
+_OLD_NAMES = ("codegen", "ctrl", "gpt2", "gpt_bigcode", "gptj", "openai-gpt")
 # What decides a model's outputs; a README or a training log beside it does not.
 _MATERIAL = (
     "config.json",
@@ -359,7 +361,7 @@ def _label_names(folder: Path, config: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _longest(folder: Path, config: Mapping[str, Any], model_type: str) -> int | None:
     limits = []
-    positions = config.get("max_position_embeddings")
+    positions = config.get("n_positions" if model_type in _OLD_NAMES else "max_position_embeddings")
     if isinstance(positions, int) and positions > 0:
         offset = int(config.get("pad_token_id") or 0) + 1 if model_type in _OFFSET_POSITIONS else 0
         limits.append(positions - offset)

@@ -198,11 +198,8 @@ def _load_writer(
             "so what it would write is noise."
         )
     files = file_hashes(folder)
-    limits = [facts.longest]
-    if facts.causal:  # GPT-2's configuration calls it otherwise, and only the loaded one knows
-        limits.append(getattr(model.config, "max_position_embeddings", None))
-    longest = min((limit for limit in limits if limit is not None), default=None)
-    return LoadedWriter(source, model.eval(), tokenizer, tree_fingerprint(files), files, longest)
+    fingerprint = tree_fingerprint(files)
+    return LoadedWriter(source, model.eval(), tokenizer, fingerprint, files, facts.longest)
 
 
 def load_encoder(
