@@ -33,6 +33,13 @@ Without `--goal` an attack has the goal that it was published with, any wrong la
 wants any wrong label and sees predicted labels alone, so that searches which keep only what helps try
 single words. Attacks that need gradients follow them to a target, and refuse `hard-label`.
 
+Causal language models (GPT-2, Llama, ...) are attacked by `gcg`. Each row of the data has a prompt, which
+goes into the tokenizer's chat template where it has one, and what the model is to begin its answer with:
+
+```
+withstand attack MODEL --data PROMPTS.jsonl --recipe gcg --text prompt --reference target
+```
+
 What an attack needs beside the victim's answers: *gradient* and *its words* are had of a transformers
 model, *token gradient* and *its tokenizer* of a causal language model; *encoder* is `--similarity`,
 *masked LM* and *LM* are `--masked-lm`; small ones install with Withstand.

@@ -24,8 +24,6 @@ from attacks.models import Answer, Model, Question, Truncating, finite
 from attacks.outcomes import BatchHalved, Change, Event, Example, Finished, Outcome, Status, Tick
 from attacks.protocols import (
     FIRST_ORDER,
-    NEAREST_WORDS,
-    SPELLING,
     TOKEN_GRADIENTS,
     VICTIM,
     Ask,
@@ -33,12 +31,10 @@ from attacks.protocols import (
     Steps,
 )
 from attacks.recipe import Recipe
-from attacks.victims import check_goal
+from attacks.victims import ABILITIES, check_goal
 
 JUDGES = (VICTIM, FIRST_ORDER, TOKEN_GRADIENTS)
 """Models that run the victim on a text: what they are asked is a query."""
-VICTIMS = (*JUDGES, NEAREST_WORDS, SPELLING)
-"""Models that are the victim, whose time is its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +278,7 @@ class _Engine:
             yield self._land(flight, Status.ERRORED, error)
 
     def _tick(self) -> Tick:
-        victim = sum(self._seconds.get(name, 0.0) for name in VICTIMS)
+        victim = sum(self._seconds.get(name, 0.0) for name in (VICTIM, *ABILITIES))
         return Tick(
             scored=self._scored,
             cached=self._asked - self._scored - self._waiting_for_victim(),
