@@ -33,8 +33,9 @@ Without `--goal` an attack has the goal that it was published with, any wrong la
 wants any wrong label and sees predicted labels alone, so that searches which keep only what helps try
 single words. Attacks that need gradients follow them to a target, and refuse `hard-label`.
 
-Causal language models (GPT-2, Llama, ...) are attacked by `gcg`. A row of the data has a prompt, which goes
-into the tokenizer's chat template where it has one, and what the model is to begin its answer with:
+Causal language models (GPT-2, Llama, ...) are attacked by `gcg`. A row of the data has a prompt,
+which goes into the tokenizer's chat template where it has one, and what the model is to begin its
+answer with:
 
 ```
 withstand attack MODEL --data PROMPTS.jsonl --recipe gcg --text prompt --reference target
