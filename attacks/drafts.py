@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from attacks.engine.attempt import Attempt, comparable, softmax
 from attacks.errors import AttackError
-from attacks.models import Floats, Slopes
 from attacks.protocols import DRAFT, GRADIENT_DRAFT, Ask, Steps
+from attacks.questions import Floats, Slopes
 from attacks.text import Candidate, changed_between
 
 KEEP = 2

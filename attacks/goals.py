@@ -1,8 +1,8 @@
 """What counts as success.
 
-A goal judges one row of class probabilities (`attacks.protocols.Goal`), or looks at the text as well
-(`TextGoal`). It may say more: by which loss a gradient leads to it (`Sloped`), and which examples have
-nothing for it to attack (`Selective`).
+A goal judges one row of class probabilities (`attacks.protocols.Goal`), looks at the text as well
+(`TextGoal`), or judges what a victim writes (`WrittenGoal`). It may say more: by which loss a gradient
+leads to it (`Sloped`), and which examples have nothing for it to attack (`Selective`).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from attacks.errors import AttackError
-from attacks.models import Floats
 from attacks.protocols import AnyGoal
+from attacks.questions import Floats
 from attacks.text import Candidate, Text, words_left
 
 DECIMALS = 6

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from attacks.errors import AttackError
-from attacks.goals import DECIMALS, SMALLEST
-from attacks.models import Written
+from attacks.goals import DECIMALS, MARGIN_DECIMALS, SMALLEST
+from attacks.questions import Continuation, Inputs, Written
 
 ORDER = 4
 """Longest n-grams of BLEU (Papineni et al., ACL 2002, section 2.3)."""
@@ -69,6 +69,34 @@ class NonOverlapping:
         # The shorter of the two ends the comparison.
         differing = sum(a != b for a, b in zip(words(written.text), wanted, strict=False))
         return round(differing / len(wanted), DECIMALS), differing == len(wanted)
+
+
+@dataclass(frozen=True)
+class Elicits:
+    """A language model begins its answer with the reference: the score is the mean log-probability of
+    the reference's tokens (minus the loss of Zou et al., arXiv:2307.15043, section 2.1, by token).
+
+    Success is what greedy decoding writes. Where it gets there by other tokens than those that the
+    tokenizer makes of the reference, the text is known up to the first that differs, so that such a
+    success may be missed; none is claimed wrongly.
+    """
+
+    def judge_written(self, written: Written, reference: str | None) -> tuple[float, bool]:
+        """See `attacks.protocols.WrittenGoal.judge_written`.
+
+        Raises ValueError where the victim does not say how likely the reference is.
+        """
+        if written.likelihood is None or not reference:
+            raise ValueError("The victim did not say how likely the reference is.")
+        return round(written.likelihood, MARGIN_DECIMALS), written.text.startswith(reference)
+
+    def question(self, strings: Inputs, stem: Inputs, reference: str | None) -> Continuation:
+        """See `attacks.protocols.ContinuationGoal.question`."""
+        if not reference:
+            raise ValueError(
+                "The example has no reference: there is nothing that the model is to write."
+            )
+        return Continuation(strings, reference, stem)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
-from attacks.models import Floats, Question, Written
+from attacks.questions import Continuation, Floats, Inputs, Question, Written
 from attacks.text import Candidate, Text
 
 if TYPE_CHECKING:
@@ -44,10 +44,13 @@ PULLS = "pulls"
 """Name of its gradients as vectors (see `attacks.models.Steerable`)."""
 RELAXED = "relaxed"
 """Name of what fits distributions over its tokens (see `attacks.models.Relaxable`)."""
-ABILITIES = (FIRST_ORDER, GRADIENT_DRAFT, NEAREST_WORDS, RELAXED)
-"""Needs of recipes that the victim itself serves, by the method of that name."""
 TRIGGER = "trigger"
 """What `universal-trigger` needs before it can run: a file that `withstand trigger` writes."""
+TOKEN_GRADIENTS = "token_gradients"  # noqa: S105 - a name, no secret
+SPELLING = "spelling"
+"""Names of a language model's gradients and tokenizer (see `attacks.models.TokenWhiteBox`)."""
+ABILITIES = (FIRST_ORDER, GRADIENT_DRAFT, NEAREST_WORDS, RELAXED, SPELLING, TOKEN_GRADIENTS)
+"""Needs of recipes that the victim itself serves, by the method of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +167,17 @@ class WrittenGoal(Protocol):
 
         An example without a reference has what was written for the original in its place; for that
         text itself it is None.
+        """
+
+
+@runtime_checkable
+class ContinuationGoal(WrittenGoal, Protocol):
+    """A goal for a language model, which is asked about the text that it is to write."""
+
+    def question(self, strings: Inputs, stem: Inputs, reference: str | None) -> Continuation:
+        """What is asked of a candidate made from `stem`.
+
+        Raises ValueError where there is no reference.
         """
 
 

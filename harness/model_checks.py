@@ -45,13 +45,16 @@ def check_model(
     return facts
 
 
-def input_length(spec: str, wanted: int | None) -> int:
+def input_length(spec: str, wanted: int | None) -> int | None:
     """Tokens at which texts for a model are cut: those wanted, else all that it takes, up to `LONGEST`.
 
+    None for a causal language model where none are wanted: it takes what it can, and nothing is cut.
     Raises HarnessError where the model takes fewer than are wanted.
     """
     facts = check_model(spec, max_length=wanted, classify=False)
-    return wanted if wanted is not None else min(facts.longest or LONGEST, LONGEST)
+    if wanted is not None or facts.causal:
+        return wanted
+    return min(facts.longest or LONGEST, LONGEST)
 
 
 def require_writer(spec: str, facts: ModelFacts) -> None:
@@ -62,6 +65,17 @@ def require_writer(spec: str, facts: ModelFacts) -> None:
     raise HarnessError(
         f"{spec} is {what}, and this takes one that writes: an encoder-decoder such as T5, BART or "
         "Marian with its language modelling head."
+    )
+
+
+def require_causal(spec: str, facts: ModelFacts) -> None:
+    """Raise HarnessError unless a model is a causal language model."""
+    if facts.causal:
+        return
+    what = "a classifier" if facts.classifier else f"a model of the kind '{facts.model_type}'"
+    raise HarnessError(
+        f"{spec} is {what} without a head that goes on with a text, and this takes a causal language "
+        "model such as GPT-2 or Llama, whose config.json names a head like LlamaForCausalLM."
     )
 
 

@@ -1,6 +1,6 @@
 """Models: loaded quietly, fingerprinted and saved.
 
-`load_classifier` and `load_encoder` read safetensors only; what can be said of a model before that
+The `load_` functions read safetensors only; what can be said of a model before that
 stands in `model_checks`. Everything here works with transformers 4.57 and 5.
 """
 
@@ -10,14 +10,14 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError, in_words
-from harness.model_checks import agreed_labels, require_writer
+from harness.model_checks import agreed_labels, require_causal, require_writer
 from harness.model_files import (
     ModelFacts,
     ModelSource,
@@ -40,6 +40,7 @@ __all__ = [
     "ModelFacts",
     "ModelSource",
     "check_model_folder",
+    "load_causal",
     "load_classifier",
     "load_encoder",
     "load_rephraser",
@@ -145,7 +146,7 @@ def load_classifier(
 
 @dataclass(frozen=True, slots=True)
 class LoadedWriter:
-    """An encoder-decoder in memory, in evaluation mode, on the CPU, in float32.
+    """A model that writes, in memory, in evaluation mode, on the CPU, in float32.
 
     Attributes:
         source: where it came from.
@@ -169,12 +170,32 @@ def load_writer(spec: str, *, trust_remote_code: bool = False) -> LoadedWriter:
     Raises HarnessError as `check_model_folder` and `require_writer` do, and where weights are missing
     from its files.
     """
+    return _load_writer(spec, "AutoModelForSeq2SeqLM", require_writer, trust_remote_code)
+
+
+def load_causal(spec: str, *, trust_remote_code: bool = False) -> LoadedWriter:
+    """Load a causal language model.
+
+    Its tokenizer may have a chat template; `longest` counts what is written as well.
+
+    Raises HarnessError as `check_model_folder` and `require_causal` do, and where weights are missing
+    from its files.
+    """
+    return _load_writer(spec, "AutoModelForCausalLM", require_causal, trust_remote_code)
+
+
+def _load_writer(
+    spec: str,
+    auto: str,
+    require: Callable[[str, ModelFacts], None],
+    trust_remote_code: bool,
+) -> LoadedWriter:
     source = resolve(spec)
     folder = fetch(source, weights=True, trust_remote_code=trust_remote_code)
     facts = check_model_folder(folder, classify=False, trust_remote_code=trust_remote_code)
-    require_writer(spec, facts)
+    require(spec, facts)
     tokenizer = _tokenizer(folder, trust_remote_code)
-    model, missing = _from_pretrained("AutoModelForSeq2SeqLM", folder, trust_remote_code)
+    model, missing = _from_pretrained(auto, folder, trust_remote_code)
     if missing:
         raise HarnessError(
             f"{spec}: {len(missing):,} weights are not in its files ({in_words(sorted(missing), 3)}), "

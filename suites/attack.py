@@ -18,6 +18,7 @@ from attacks.engine.scheduler import EngineConfig
 from attacks.errors import AttackError
 from attacks.models import Model
 from attacks.outcomes import Example
+from attacks.protocols import ContinuationGoal
 from attacks.recipe import Recipe
 from attacks.resources.own import OPENERS, file_hashes, resolved
 from attacks.victims import check_answers, equipped
@@ -32,7 +33,7 @@ from suites.draft import chosen_draft, loaded_draft
 from suites.endpoint import Limits, is_endpoint, open_endpoint
 from suites.evidence import Collector, Target, UnusableModelError, sample
 from suites.findings import audit_results
-from suites.subject import put_on_record, victim_on_record, writer_on_record
+from suites.subject import causal_on_record, put_on_record, victim_on_record, writer_on_record
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class AttackRequest:
     """What decides the outcomes of an attack (batch size, device and window do not).
 
     Attributes:
-        max_length: tokens at which texts are cut (None: whatever the endpoint does).
+        max_length: tokens at which texts are cut (None: whatever the endpoint does; what a causal
+            language model takes, of which nothing is cut).
         labels: an endpoint's label names; empty for other models, which have their own.
         parameters: of the recipe, where they are not its defaults.
         goal: as `attacks.goals.parsed` reads it (None: the recipe's own).
@@ -134,7 +136,11 @@ def attack_run(
         recipe = recipe.aimed_at(goals.parsed(request.goal, labels or ()))
     if remote is not None:
         equipped(remote, {}, [recipe])
-    check_answers(recipe, "text" if labels is None else None)
+    if labels is None:
+        continues = _continues(request, recipe)
+        check_answers(recipe, "text", continues=continues)
+    else:
+        check_answers(recipe, None)
     draft = None
     if request.draft is not None:
         keep = KEEP if request.draft_keep is None else request.draft_keep
@@ -201,7 +207,7 @@ def _labels(request: AttackRequest, recipe: Recipe) -> tuple[str, ...] | None:
 
     if is_endpoint(request.model):
         labels: tuple[str, ...] | None = request.labels
-    elif check_model(request.model, classify=False).writer:
+    elif (facts := check_model(request.model, classify=False)).writer or facts.causal:
         labels = None
     else:
         # Of a model without either head the attack says which of the two is missing.
@@ -218,6 +224,29 @@ def _labels(request: AttackRequest, recipe: Recipe) -> tuple[str, ...] | None:
     return labels
 
 
+def _continues(request: AttackRequest, recipe: Recipe) -> bool:
+    """Whether a model that writes is a causal language model, which goes on with its prompts.
+
+    Raises PlanError where something was said that is for the others, or left out that it needs.
+    """
+    from harness.model_checks import check_model
+
+    if not check_model(request.model, classify=False).causal:
+        return False
+    if request.prefix is not None or request.new_tokens is not None:
+        option = "--prefix" if request.prefix is not None else "--new-tokens"
+        raise PlanError(
+            f"{option} is for encoder-decoders, and {request.model} is a causal language model: it goes "
+            "on with the text as it stands in the data."
+        )
+    if request.reference is None and isinstance(recipe.goal, ContinuationGoal):
+        raise PlanError(
+            f"The attack '{recipe.name}' makes a model write a given text. Name the column that has it: "
+            "--reference COLUMN."
+        )
+    return True
+
+
 def _examples(request: AttackRequest, labels: tuple[str, ...] | None) -> Sequence[Example]:
     """The examples in the order of `stratified_order`; what is wrong with them is a HarnessError."""
     from harness.data import load_texts
@@ -232,8 +261,12 @@ def _examples(request: AttackRequest, labels: tuple[str, ...] | None) -> Sequenc
 def _loaded(
     request: AttackRequest, labels: tuple[str, ...] | None, folder: RunFolder, device: str | None
 ) -> Model:
-    """The model under attack, of either kind."""
+    """The model under attack, of whatever kind."""
+    from harness.model_checks import check_model
+
     length = request.max_length or LONGEST
+    if labels is None and check_model(request.model, classify=False).causal:
+        return causal_on_record(folder, request.model, max_length=request.max_length, device=device)
     if labels is not None:
         return victim_on_record(
             folder, request.model, labels=labels, max_length=length, device=device, data=None

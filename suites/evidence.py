@@ -19,8 +19,9 @@ import numpy as np
 
 from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
-from attacks.models import Floats, Model, Victim
+from attacks.models import Model, Victim
 from attacks.outcomes import Example
+from attacks.questions import Floats
 from attacks.recipe import Recipe
 from attacks.victims import equipped
 from harness.calibration import fit_temperature

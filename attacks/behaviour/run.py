@@ -13,8 +13,9 @@ from attacks.engine.attempt import softmax
 from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
 from attacks.errors import AttackError
-from attacks.models import Floats, Inputs, Victim
+from attacks.models import Victim
 from attacks.protocols import VICTIM, Ask
+from attacks.questions import Floats, Inputs
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import numpy as np
 
 from attacks.errors import AttackError
 from attacks.goals import DECIMALS, predicted
-from attacks.models import Floats, Inputs
+from attacks.questions import Floats, Inputs
 
 Case = str | Inputs
 """One text: a string, or the strings of several fields."""

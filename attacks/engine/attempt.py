@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,16 @@ from attacks.engine.ledger import Ledger
 from attacks.engine.promising import promising
 from attacks.errors import AttackError
 from attacks.goals import predicted
-from attacks.models import Floats, Inputs, Relax, Relaxation, Relaxed, Slopes, Swaps, Written
 from attacks.outcomes import Example
 from attacks.protocols import (
     FIRST_ORDER,
     RELAXED,
+    TOKEN_GRADIENTS,
     VICTIM,
     AnyGoal,
     Ask,
     Constraint,
+    ContinuationGoal,
     ModelConstraint,
     ModelTransformation,
     Scored,
@@ -30,6 +32,19 @@ from attacks.protocols import (
     TextGoal,
     WrittenGoal,
     proposals,
+)
+from attacks.questions import (
+    Coordinates,
+    Floats,
+    Inputs,
+    Question,
+    Relax,
+    Relaxation,
+    Relaxed,
+    Slopes,
+    Swaps,
+    TokenChoices,
+    Written,
 )
 from attacks.recipe import Recipe
 from attacks.text import Candidate, changed_between
@@ -80,6 +95,7 @@ class Attempt:
         self.left_out = False
         self.judged = _judging(recipe.goal, example, self._reference)
         self.temperature = temperature
+        self._question = _asking(recipe.goal, example)
         self._budget = query_budget
         self._ledger = Ledger()
 
@@ -225,7 +241,7 @@ class Attempt:
         if affordable:
             self.queries += len(affordable)
             try:
-                answers = yield Ask(VICTIM, tuple(c.strings for c in affordable))
+                answers = yield Ask(VICTIM, tuple(map(self._question, affordable)))
             except GeneratorExit:  # never asked: another branch of the search came to an end
                 self.queries -= len(affordable)
                 self._ledger.refund(new)
@@ -267,6 +283,27 @@ class Attempt:
         """How much words of the original weigh by the gradient (`Slopes.weights`), as `first_order`."""
         slopes, _ = yield from self._slopes(dict.fromkeys(indices, ()), self.original)
         return dict(zip(indices, comparable(slopes.weights), strict=True))
+
+    def coordinates(
+        self, current: Candidate, most: int, *, ascii_only: bool
+    ) -> Steps[TokenChoices]:
+        """The tokens that `current` has more than the original, and for each `most` that a gradient
+        proposes (see `attacks.questions.Coordinates`). It is one query of the text.
+
+        Raises BudgetSpent as `score` does.
+        """
+        if not self._affordable([current])[0]:
+            raise BudgetSpent
+        self.queries += 1
+        asked = Coordinates(
+            current.strings,
+            self.example.reference or "",
+            self.original.strings,
+            most,
+            ascii_only,
+        )
+        answers: list[TokenChoices] = yield Ask(TOKEN_GRADIENTS, (asked,))
+        return answers[0]
 
     def _slopes(
         self, options: Mapping[int, Sequence[str]], current: Candidate
@@ -391,6 +428,14 @@ def _judging(
         return lambda candidate, probabilities: judge_text(candidate, probabilities, label)
     judge = goal.judge
     return lambda _, probabilities: judge(probabilities, label)
+
+
+def _asking(goal: AnyGoal, example: Example) -> Callable[[Candidate], Question]:
+    """What the victim is asked of a candidate."""
+    if isinstance(goal, ContinuationGoal):
+        question, stem, reference = goal.question, example.text.strings, example.reference
+        return lambda candidate: question(candidate.strings, stem, reference)
+    return attrgetter("strings")
 
 
 def comparable(row: Floats) -> list[float]:

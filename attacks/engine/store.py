@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from attacks.errors import AttackError
-from attacks.models import Floats, Inputs, Written
+from attacks.questions import Floats, Inputs, Written
 
 PENDING = 1000
 """Rows that are held back before they are written; a process that is killed loses no more."""

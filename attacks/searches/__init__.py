@@ -3,6 +3,7 @@
 from attacks.searches.beam import Beam
 from attacks.searches.by_severity import BySeverity
 from attacks.searches.character_positions import CharacterPositions
+from attacks.searches.coordinate_gradient import CoordinateGradient
 from attacks.searches.differential_evolution import DifferentialEvolution
 from attacks.searches.draws import Draws
 from attacks.searches.exhaustive import Exhaustive
@@ -21,6 +22,7 @@ __all__ = [
     "Beam",
     "BySeverity",
     "CharacterPositions",
+    "CoordinateGradient",
     "DifferentialEvolution",
     "Draws",
     "Exhaustive",

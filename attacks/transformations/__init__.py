@@ -29,6 +29,7 @@ from attacks.transformations.noise import (
 )
 from attacks.transformations.prepended import Prepended
 from attacks.transformations.rephrasing import BackTranslations, Paraphrases
+from attacks.transformations.suffix import Suffix
 from attacks.transformations.synonyms import EmbeddingNeighbours, WordNetSynonyms
 from attacks.transformations.victim_words import VictimNeighbours
 
@@ -59,6 +60,7 @@ __all__ = [
     "ReorderedCharacters",
     "Sometimes",
     "SubstituteLetter",
+    "Suffix",
     "SwapAdjacent",
     "VictimNeighbours",
     "WordNetSynonyms",

@@ -9,8 +9,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from attacks.models import Phrasings, Rephrase
 from attacks.protocols import BACK_TRANSLATOR, PARAPHRASER, TRANSLATOR, Ask, Steps
+from attacks.questions import Phrasings, Rephrase
 from attacks.text import Candidate, Text, rewritten
 
 # A full stop, closing quotes and brackets, white space, and something that follows.

@@ -9,9 +9,10 @@ from attacks.engine.attempt import softmax
 from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
 from attacks.goals import predicted
-from attacks.models import Inputs, Victim
+from attacks.models import Victim
 from attacks.outcomes import Example
 from attacks.protocols import VICTIM, Ask
+from attacks.questions import Inputs
 from attacks.universal.trigger import Trigger
 
 

@@ -16,9 +16,10 @@ from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
 from attacks.errors import AttackError
 from attacks.goals import DECIMALS, SMALLEST, predicted
-from attacks.models import Floats, Model, Pull, Pulled, Steerable, Victim, WordVectors
+from attacks.models import Model, Steerable, Victim
 from attacks.outcomes import Example
 from attacks.protocols import PULLS, VICTIM, Ask
+from attacks.questions import Floats, Pull, Pulled, WordVectors
 from attacks.universal.found import Found, Round, Settings
 from attacks.universal.trigger import Trigger, random_words
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from attacks.errors import AttackError
 from attacks.goals import SMALLEST
-from attacks.models import Floats, Inputs, Phrasings, Rephrase, Written
+from attacks.questions import Floats, Inputs, Phrasings, Rephrase, Written
 
 
 class FunctionVictim:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from attacks.errors import AttackError
-from attacks.models import Inputs, Phrasings, Rephrase, Written
+from attacks.questions import Inputs, Phrasings, Rephrase, Written
 from attacks.victims.transformer import Encoding, TransformersModel
 
 NEW_TOKENS = 128

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from attacks.constraints import NoRepeat
 from attacks.engine.scheduler import EngineConfig, Job, run
 from attacks.goals import Untargeted
-from attacks.models import Floats, Inputs
 from attacks.outcomes import Example, Finished, Outcome
 from attacks.protocols import Constraint, Search
+from attacks.questions import Floats, Inputs
 from attacks.recipe import Recipe
 from attacks.text import Candidate, Text
 

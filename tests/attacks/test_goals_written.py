@@ -14,9 +14,9 @@ from attacks.bridge.importing import textattack
 from attacks.engine.scheduler import Job, run
 from attacks.errors import AttackError
 from attacks.goals_written import JudgedWritten, MinimumBleu, NonOverlapping, bleu, words
-from attacks.models import Written
 from attacks.outcomes import Example, Finished, Outcome, Status
 from attacks.protocols import WrittenGoal
+from attacks.questions import Written
 from attacks.recipe import Recipe
 from attacks.searches import Beam
 from attacks.text import Text

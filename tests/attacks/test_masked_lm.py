@@ -16,9 +16,9 @@ from attacks.constraints import LikelyWord, NoRepeat, Stopwords
 from attacks.engine.attempt import Attempt
 from attacks.errors import AttackError
 from attacks.goals import Untargeted
-from attacks.models import Blank, Fit, Words
 from attacks.outcomes import Example
 from attacks.protocols import FLUENCY, MASKED_LM, Ask, Steps
+from attacks.questions import Blank, Fit, Words
 from attacks.recipe import Recipe
 from attacks.searches import Beam
 from attacks.text import Candidate, Text

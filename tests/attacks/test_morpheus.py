@@ -11,9 +11,9 @@ import pytest
 from attacks import recipes
 from attacks.engine.scheduler import EngineConfig, Job, run
 from attacks.goals import Untargeted
-from attacks.models import Inputs
 from attacks.outcomes import Example, Finished, Outcome, Status
 from attacks.protocols import Search
+from attacks.questions import Inputs
 from attacks.recipe import Recipe
 from attacks.searches import Beam, Passes
 from attacks.text import Text

@@ -19,9 +19,10 @@ from attacks.constraints.edit_distance import levenshtein
 from attacks.engine.scheduler import EngineConfig, Job, run
 from attacks.errors import AttackError
 from attacks.goals import Untargeted
-from attacks.models import Floats, Inputs, Model, Relax, Relaxed, Slopes, Swaps, Words
+from attacks.models import Model
 from attacks.outcomes import Example, Finished, Outcome, Status
 from attacks.protocols import FLUENCY, MASKED_LM, SIMILARITY, WrittenGoal
+from attacks.questions import Floats, Inputs, Relax, Relaxed, Slopes, Swaps, Words
 from attacks.recipe import Recipe
 from attacks.text import Text
 from attacks.victims import equipped
@@ -177,7 +178,7 @@ LOOSENED: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(recipes.BUILTIN))
+@pytest.mark.parametrize("name", sorted(set(recipes.BUILTIN) - {"gcg"}))
 def test_a_recipe_attacks(name: str) -> None:
     recipe = recipes.load(name, **LOOSENED.get(name, {}))
     if isinstance(recipe.goal, WrittenGoal):

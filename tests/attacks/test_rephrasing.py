@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from attacks import recipes
 from attacks.engine.scheduler import EngineConfig, Job, run
 from attacks.errors import AttackError
-from attacks.models import Model, Rephrase
+from attacks.models import Model
 from attacks.outcomes import Example, Finished, Outcome, Status
 from attacks.protocols import BACK_TRANSLATOR, PARAPHRASER, SIMILARITY, TRANSLATOR
+from attacks.questions import Rephrase
 from attacks.recipes.paraphrase import TEMPLATES
 from attacks.text import Text
 from attacks.transformations.rephrasing import put, sentences, standing

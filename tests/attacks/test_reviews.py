@@ -14,8 +14,8 @@ import torch
 from attacks import recipes
 from attacks.engine.scheduler import Job, run
 from attacks.goals import Untargeted
-from attacks.models import Inputs
 from attacks.outcomes import Example, Finished, Outcome, Status
+from attacks.questions import Inputs
 from attacks.text import Text
 from attacks.universal import Settings, Trigger, answers, find, random_words
 from attacks.victims import equipped
@@ -111,7 +111,7 @@ def test_the_translations_of_ten_reviews_are_attacked(name: str) -> None:
     assert max(unknown) > 1
 
 
-@pytest.mark.parametrize("name", sorted(recipes.BUILTIN))
+@pytest.mark.parametrize("name", sorted(set(recipes.BUILTIN) - {"gcg"}))
 def test_ten_reviews_are_attacked(name: str) -> None:
     recipe = recipes.load(name, **GIVEN.get(name, {}))
     if name in WRITTEN:

@@ -16,8 +16,8 @@ from attacks.engine.cache import Cache
 from attacks.engine.scheduler import Job, run
 from attacks.engine.store import Store
 from attacks.errors import AttackError
-from attacks.models import Fit, Written
 from attacks.outcomes import Example, Finished, Tick
+from attacks.questions import Fit, Written
 from attacks.searches import Genetic
 from attacks.text import Text
 from attacks.victims.function import FunctionVictim

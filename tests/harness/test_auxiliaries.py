@@ -9,7 +9,7 @@ import pytest
 
 from attacks import recipes
 from attacks.errors import AttackError
-from attacks.protocols import FIRST_ORDER, FLUENCY, MASKED_LM, SIMILARITY, TRIGGER
+from attacks.protocols import ABILITIES, FIRST_ORDER, FLUENCY, MASKED_LM, SIMILARITY, TRIGGER
 from attacks.resources import registry
 from harness.auxiliaries import WRITERS, Auxiliaries, resources
 from harness.bundles import bundle as bundle_named
@@ -27,8 +27,7 @@ def test_what_is_needed_is_loaded_and_nothing_else() -> None:
 
 
 def test_every_need_of_every_recipe_is_known() -> None:
-    models = {SIMILARITY, MASKED_LM, FLUENCY, *WRITERS}
-    served = {FIRST_ORDER, "nearest_words", "relaxed", TRIGGER, *models}
+    served = {*ABILITIES, TRIGGER, SIMILARITY, MASKED_LM, FLUENCY, *WRITERS}
     for name in recipes.BUILTIN:
         assert set(recipes.load(name).needs) <= served
 
