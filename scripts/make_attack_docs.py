@@ -50,8 +50,9 @@ What an attack needs beside the victim's answers: *gradient* and *its words* are
 model, *token gradient* and *its tokenizer* of a causal language model; *encoder* is `--similarity`,
 *masked LM* and *LM* are `--masked-lm`; small ones install with Withstand. `--resource vectors=FILE`
 puts word vectors of your own in the place of the table of neighbours, and `--resource tagger=MODEL` a
-spaCy model in that of the tagger, wherever an attack reads them. Thresholds stay: with the published counter-fitted vectors TextFooler's is `--set min_cosine=0.5`
-in its code, and 0.7 in the paper. `withstand ls resources -v` says what is built in.
+spaCy model in that of the tagger, wherever an attack reads them. Thresholds stay: with the published
+counter-fitted vectors TextFooler's is `--set min_cosine=0.5` in its code, and 0.7 in the paper.
+`withstand ls resources -v` says what is built in.
 
 *Trigger* is a file that `withstand trigger` finds on a transformers model; it is named behind the attack
 (`universal-trigger:FILE`) and works on victims of all kinds. *Paraphraser*, *translator* and

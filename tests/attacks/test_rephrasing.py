@@ -212,16 +212,16 @@ def test_text_and_control_are_put_into_the_prompt() -> None:
 
 
 def test_the_user_s_models_are_asked_for_checked_and_loaded(tmp_path: Path) -> None:
-    needs = recipes.load("back-translation").needs
+    wanted = [recipes.load("back-translation")]
     with pytest.raises(HarnessError, match=r"needs a translator.*--translator MODEL"):
-        Auxiliaries().check(needs)
+        Auxiliaries().check(wanted)
     folder = str(save(tmp_path))
     with pytest.raises(HarnessError, match=r"needs a back-translator.*--back-translator MODEL"):
-        Auxiliaries(translator=folder).check(needs)
+        Auxiliaries(translator=folder).check(wanted)
     with pytest.raises(HarnessError, match="this takes one that writes"):
-        Auxiliaries(paraphraser="bundle:minilm-l6").check([PARAPHRASER])
+        Auxiliaries(paraphraser="bundle:minilm-l6").check([recipes.load("paraphrase")])
     both = Auxiliaries(translator=folder, back_translator=folder)
-    both.check(needs)
+    both.check(wanted)
     found = both.load([TRANSLATOR, BACK_TRANSLATOR])
     assert set(found) == {TRANSLATOR, BACK_TRANSLATOR}
     asked = Auxiliaries(paraphraser=folder, paraphrase_prompt="the {text}").load([PARAPHRASER])
