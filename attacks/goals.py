@@ -14,20 +14,8 @@ from dataclasses import dataclass, field
 from attacks.errors import AttackError
 from attacks.protocols import AnyGoal
 from attacks.questions import Floats
+from attacks.rounding import DECIMALS, MARGIN_DECIMALS, SMALLEST, predicted
 from attacks.text import Candidate, Text, words_left
-
-DECIMALS = 6
-"""Scores are compared after rounding to this many decimals.
-
-Float32 softmax differs by about 1e-7 between batch shapes; ties that it would break are broken by the
-order of the candidates instead, so that an outcome does not depend on the batch it was scored in.
-"""
-
-MARGIN_DECIMALS = 4
-"""The same for differences of logits, which have the noise of numbers of about 10."""
-
-SMALLEST = 1e-30
-"""Probabilities are held above this before their logarithm is taken (float32 ends near 1e-38)."""
 
 
 @dataclass(frozen=True)
@@ -212,8 +200,3 @@ def parsed(spec: str, labels: Sequence[str]) -> AnyGoal:
             f"its number, 0 to {len(labels) - 1}; {allowed}"
         )
     raise AttackError(f"There is no goal '{spec}'. Allowed: {allowed}.")
-
-
-def predicted(probabilities: Floats) -> int:
-    """Number of the most probable label after rounding; the lowest number among equals."""
-    return int(probabilities.round(DECIMALS).argmax())

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from attacks.errors import AttackError
-from attacks.goals import DECIMALS, MARGIN_DECIMALS, SMALLEST
 from attacks.questions import Continuation, Inputs, Written
+from attacks.rounding import DECIMALS, MARGIN_DECIMALS, SMALLEST
 
 ORDER = 4
 """Longest n-grams of BLEU (Papineni et al., ACL 2002, section 2.3)."""

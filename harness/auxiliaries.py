@@ -78,11 +78,11 @@ class Auxiliaries:
     def load(self, needs: Iterable[str], device: str | None = None) -> dict[str, Model]:
         """Those that are needed, by the name that recipes have for them.
 
-        Raises HarnessError as `check` and as `harness.models.load_encoder`, `load_masked_lm` and
+        Raises HarnessError as `check` and as `harness.other_models.load_encoder`, `load_masked_lm` and
         `load_writer`.
         """
         from attacks.protocols import FLUENCY, MASKED_LM, PARAPHRASER, SIMILARITY
-        from harness.models import load_encoder, load_masked_lm, load_rephraser
+        from harness.other_models import load_encoder, load_masked_lm, load_rephraser
 
         wanted = self._wanted(needs)
         found: dict[str, Model] = {}

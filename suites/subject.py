@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from attacks.victims.causal import HuggingFaceCausal
     from attacks.victims.huggingface import HuggingFaceVictim
     from attacks.victims.seq2seq import HuggingFaceWriter
-    from harness.models import LoadedWriter
+    from harness.other_models import LoadedWriter
 
 
 def victim_on_record(
@@ -68,7 +68,7 @@ def writer_on_record(
     Raises PlanError where a resumed run began with other weights.
     """
     from attacks.victims.seq2seq import HuggingFaceWriter
-    from harness.models import load_writer
+    from harness.other_models import load_writer
 
     loaded = load_writer(spec)
     _put_writer_on_record(folder, loaded)
@@ -94,7 +94,7 @@ def causal_on_record(
     Raises PlanError where a resumed run began with other weights.
     """
     from attacks.victims.causal import HuggingFaceCausal
-    from harness.models import load_causal
+    from harness.other_models import load_causal
 
     loaded = load_causal(spec)
     _put_writer_on_record(folder, loaded)

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from operator import attrgetter
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from attacks.engine.judging import asking, judging
 from attacks.engine.ledger import Ledger
 from attacks.engine.promising import promising
 from attacks.errors import AttackError
-from attacks.goals import predicted
 from attacks.outcomes import Example
 from attacks.protocols import (
     FIRST_ORDER,
     RELAXED,
     TOKEN_GRADIENTS,
     VICTIM,
-    AnyGoal,
     Ask,
     Constraint,
-    ContinuationGoal,
     ModelConstraint,
     ModelTransformation,
     Scored,
@@ -30,14 +26,12 @@ from attacks.protocols import (
     Sloped,
     Steps,
     TextGoal,
-    WrittenGoal,
     proposals,
 )
 from attacks.questions import (
     Coordinates,
     Floats,
     Inputs,
-    Question,
     Relax,
     Relaxation,
     Relaxed,
@@ -47,10 +41,8 @@ from attacks.questions import (
     Written,
 )
 from attacks.recipe import Recipe
+from attacks.rounding import comparable, predicted, softmax
 from attacks.text import Candidate, changed_between
-
-GAIN_DECIMALS = 4
-"""First-order estimates are compared after rounding to so many decimals of the largest."""
 
 NO_PROBABILITIES = np.empty(0, dtype=np.float32)
 """Of a victim that writes."""
@@ -93,9 +85,9 @@ class Attempt:
         self.reach: Sequence[int] | None = None
         self.seed = seed
         self.left_out = False
-        self.judged = _judging(recipe.goal, example, self._reference)
+        self.judged = judging(recipe.goal, example, self._reference)
         self.temperature = temperature
-        self._question = _asking(recipe.goal, example)
+        self._question = asking(recipe.goal, example)
         self._budget = query_budget
         self._ledger = Ledger()
 
@@ -411,52 +403,7 @@ class Attempt:
             self.best = scored
 
 
-def _judging(
-    goal: AnyGoal, example: Example, reference: Callable[[], str | None]
-) -> Callable[[Candidate, Any], tuple[float, bool]]:
-    """What judges a candidate and the victim's answer to it.
-
-    Kinds of goal are told apart once: to ask a protocol for every candidate would cost more than the
-    judgement.
-    """
-    label = example.label
-    if isinstance(goal, WrittenGoal):
-        judge_written = goal.judge_written
-        return lambda _, written: judge_written(written, reference())
-    if isinstance(goal, TextGoal):
-        judge_text = goal.judge_text
-        return lambda candidate, probabilities: judge_text(candidate, probabilities, label)
-    judge = goal.judge
-    return lambda _, probabilities: judge(probabilities, label)
-
-
-def _asking(goal: AnyGoal, example: Example) -> Callable[[Candidate], Question]:
-    """What the victim is asked of a candidate."""
-    if isinstance(goal, ContinuationGoal):
-        question, stem, reference = goal.question, example.text.strings, example.reference
-        return lambda candidate: question(candidate.strings, stem, reference)
-    return attrgetter("strings")
-
-
-def comparable(row: Floats) -> list[float]:
-    """Estimates relative to the largest and rounded, so that float noise decides nothing."""
-    largest = float(np.abs(row).max(initial=0.0)) or 1.0
-    found: list[float] = (row.astype(np.float64) / largest).round(GAIN_DECIMALS).tolist()
-    return found
-
-
 def derive_seed(seed: int, example_id: str, recipe: str) -> int:
     """A 64-bit seed for one example under one recipe; equal inputs give equal seeds everywhere."""
     digest = hashlib.sha256(f"{seed}\x1f{example_id}\x1f{recipe}".encode()).digest()
     return int.from_bytes(digest[:8], "big")
-
-
-def softmax(logits: Floats, temperature: float) -> Floats:
-    """Class probabilities of logits / temperature, over the last axis, in float64 internally."""
-    scaled = logits.astype(np.float64) / temperature
-    scaled -= scaled.max(axis=-1, keepdims=True)
-    exponentials = np.exp(scaled)
-    probabilities: Floats = (exponentials / exponentials.sum(axis=-1, keepdims=True)).astype(
-        np.float32
-    )
-    return probabilities

@@ -27,7 +27,7 @@ class Store:
 
     Several processes may use one file at a time. What decides an answer is in the fingerprint (weights,
     length at which texts are cut); another machine or another version of torch may differ in the last
-    bits, which no outcome depends on (`attacks.goals.DECIMALS`).
+    bits, which no outcome depends on (`attacks.rounding.DECIMALS`).
 
     Raises AttackError, here and in every method, where the file is none of ours or cannot be used.
     """

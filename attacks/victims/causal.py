@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from attacks.goals import MARGIN_DECIMALS
 from attacks.questions import Continuation, Written
+from attacks.rounding import MARGIN_DECIMALS
 from attacks.victims.prefixes import Prefixes
 from attacks.victims.prompts import Ids, Prompts, shared
 from attacks.victims.token_gradients import (
@@ -48,7 +48,7 @@ class HuggingFaceCausal:
     The log-probabilities are those under teacher forcing. Up to the first token that is not the
     target's, and including it, what has the largest one is what greedy decoding writes: the context is
     the same. A token counts as written only if it is ahead of the next by more than the noise of
-    float32 (`attacks.goals.MARGIN_DECIMALS`), so that no batch can change it; `text` ends before one
+    float32 (`attacks.rounding.MARGIN_DECIMALS`), so that no batch can change it; `text` ends before one
     that is not.
 
     Texts that share a batch have one length or run apart: nothing is padded.

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from attacks.errors import AttackError
-from attacks.goals import SMALLEST
 from attacks.questions import Floats, Inputs, Phrasings, Rephrase, Written
+from attacks.rounding import SMALLEST
 
 
 class FunctionVictim:

@@ -27,7 +27,7 @@ from attacks.transformations.masked_words import Where
 from attacks.victims.masked_lm import MOST, HuggingFaceFluency, HuggingFaceMaskedLM
 from harness.auxiliaries import LANGUAGE_MODEL
 from harness.errors import HarnessError
-from harness.models import load_masked_lm
+from harness.other_models import load_masked_lm
 
 REVIEW = "a warm and funny film with a charming cast"
 

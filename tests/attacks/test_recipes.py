@@ -28,7 +28,7 @@ from attacks.text import Text
 from attacks.victims import equipped
 from attacks.victims.function import FunctionRephraser, FunctionVictim
 from harness.auxiliaries import LANGUAGE_MODEL, WRITERS
-from harness.models import load_masked_lm
+from harness.other_models import load_masked_lm
 from tests.attacks.small import reworded
 
 REVIEWS = (

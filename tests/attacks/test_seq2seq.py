@@ -22,7 +22,8 @@ from attacks.text import Text
 from attacks.victims.seq2seq import HuggingFaceWriter, Seq2Seq
 from harness.errors import HarnessError
 from harness.model_checks import check_model, classifier_labels
-from harness.models import load_writer, save_classifier
+from harness.models import save_classifier
+from harness.other_models import load_writer
 from tests.harness import tiny
 
 KINDS = sorted(tiny.WRITERS)

@@ -20,13 +20,12 @@ from harness.model_checks import check_model, classifier_labels, planned_labels
 from harness.models import (
     LoadedModel,
     check_model_folder,
-    load_causal,
     load_classifier,
-    load_encoder,
     resolve,
     save_classifier,
     state_fingerprint,
 )
+from harness.other_models import load_causal, load_encoder
 from reports.errors import ReportError
 
 LABELS = ("negative", "positive")
@@ -244,7 +243,7 @@ def test_labels_must_be_the_models_in_its_order(
     def no_weights(*_: Any, **__: Any) -> Any:
         raise AssertionError("weights were loaded")
 
-    monkeypatch.setattr("harness.models._from_pretrained", no_weights)
+    monkeypatch.setattr("harness.models.from_pretrained", no_weights)
     turned = refused(lambda: load_classifier(str(saved), ("positive", "negative")))
     assert 'Set model.labels = ["negative", "positive"].' in turned
     other = refused(lambda: load_classifier(str(saved), ("a", "b", "c")))

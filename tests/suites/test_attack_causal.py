@@ -100,7 +100,7 @@ def test_what_is_not_for_a_causal_model_is_refused_before_it_loads(
     extra: tuple[str, ...],
     message: str,
 ) -> None:
-    monkeypatch.setattr("harness.models.load_causal", None)
+    monkeypatch.setattr("harness.other_models.load_causal", None)
     assert invoke(arguments(model, data, tmp_path / "runs", *extra)) == 2
     assert message in " ".join(capsys.readouterr().err.split())
     assert not list((tmp_path / "runs").glob("*"))

@@ -139,7 +139,7 @@ def test_what_is_not_for_a_model_that_writes_is_refused_before_it_loads(
     extra: tuple[str, ...],
     message: str,
 ) -> None:
-    monkeypatch.setattr("harness.models.load_writer", None)
+    monkeypatch.setattr("harness.other_models.load_writer", None)
     given = [a for a in arguments(model, data, tmp_path / "runs", *extra) if "neighbours" not in a]
     given.remove("--set")
     assert invoke(given) == 2
