@@ -138,6 +138,8 @@ def _wrote(attack: Mapping[str, Any]) -> list[str]:
             f"{attack['name']} succeeds on {w.percent(success.value)} of the texts that it could attack "
             f"({w.fraction(success)}; 95% interval {w.share_interval(success)})."
         )
+    if after.value is None:
+        return found
     fell = "is" if before.value is None else f"goes from {w.number(before.value)} to"
     found.append(f"Mean BLEU of what the model writes {fell} {w.number(after.value)}.")
     return found
@@ -189,6 +191,8 @@ def _values(results: Mapping[str, Any]) -> list[Tile]:
     for attack in sorted(held_out, key=lambda attack: attack["robust_accuracy"]["value"] or 0.0):
         if "written" in attack:
             after = w.estimate(attack["written"]["bleu_after"])
+            if after.value is None:
+                continue
             before = w.number(w.estimate(attack["written"]["bleu_before"]).value)
             tiles.append(
                 Tile(

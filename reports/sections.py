@@ -89,7 +89,11 @@ def _attack_sections(
                 tuple(folded),
             )
         )
-    wrote = [entry for entry in (held_out or trained_on) if "written" in entry]
+    wrote = [
+        entry
+        for entry in (held_out or trained_on)
+        if "written" in entry and entry["written"]["bleu_after"]["value"] is not None
+    ]
     if wrote:
         found.append(Section("written", "What it wrote", WRITTEN, tables.written(wrote)))
     # A comparison has the worst cases among its rows already.

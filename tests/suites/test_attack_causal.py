@@ -12,6 +12,7 @@ from reports.render import render
 from suites.attack import show
 from suites.cli import invoke
 from tests.attacks import language
+from tests.suites.killed import kill
 
 WORDS, SUFFIX = 600, 6
 
@@ -62,22 +63,28 @@ def test_prompts_of_a_file_are_attacked_and_put_on_record(
     assert summary["max_length"] is None
     assert summary["recipe"]["parameters"]["goal"]["kind"] == "Elicits"
     show(summary)
-    assert "attack success rate  100" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "attack success rate  100" in told
+    assert "mean BLEU after      no value (only the beginning of what it writes is known)" in told
     for page in render(run.path, formats=("html", "md")):
         assert language.TARGET in page.read_text()
+        assert "Mean BLEU" not in page.read_text()
 
 
-def test_a_run_that_was_cut_off_goes_on(
+def test_a_run_that_was_cut_off_goes_on_to_the_same_outcomes_at_any_batch_size(
     model: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = arguments(model, data, tmp_path / "runs", "--reference", "target", "--json")
-    assert invoke(given) == 0
-    first = json.loads(capsys.readouterr().out)
-    run = RunFolder.open(Path(first["run"]))
-    assert {o.example_id for o in run.outcomes()} == {"p0", "p1"}
-    assert invoke([*given, "--batch-size", "3"]) == 0
+    whole = arguments(model, data, tmp_path / "whole", "--reference", "target", "--json")
+    assert invoke(whole) == 0
+    first = RunFolder.open(Path(json.loads(capsys.readouterr().out)["run"]))
+    assert {o.example_id for o in first.outcomes()} == {"p0", "p1"}
+    cut = arguments(model, data, tmp_path / "cut", "--reference", "target", "--json")
+    kill("outcome", 1, *cut)
+    assert invoke([*cut, "--batch-size", "3", "--resume", "last"]) == 0
     again = RunFolder.open(Path(json.loads(capsys.readouterr().out)["run"]))
-    assert {o.example_id: o for o in again.outcomes()} == {o.example_id: o for o in run.outcomes()}
+    assert {o.example_id: o for o in again.outcomes()} == {
+        o.example_id: o for o in first.outcomes()
+    }
 
 
 @pytest.mark.parametrize(
