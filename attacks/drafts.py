@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from attacks.engine.attempt import Attempt, comparable, softmax
+from attacks.engine.attempt import Attempt
 from attacks.errors import AttackError
-from attacks.models import Floats, Slopes
 from attacks.protocols import DRAFT, GRADIENT_DRAFT, Ask, Steps
+from attacks.questions import Floats, Slopes
+from attacks.rounding import comparable, softmax
 from attacks.text import Candidate, changed_between
 
 KEEP = 2

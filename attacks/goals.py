@@ -1,8 +1,8 @@
 """What counts as success.
 
-A goal judges one row of class probabilities (`attacks.protocols.Goal`), or looks at the text as well
-(`TextGoal`). It may say more: by which loss a gradient leads to it (`Sloped`), and which examples have
-nothing for it to attack (`Selective`).
+A goal judges one row of class probabilities (`attacks.protocols.Goal`), looks at the text as well
+(`TextGoal`), or judges what a victim writes (`WrittenGoal`). It may say more: by which loss a gradient
+leads to it (`Sloped`), and which examples have nothing for it to attack (`Selective`).
 """
 
 from __future__ import annotations
@@ -12,22 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from attacks.errors import AttackError
-from attacks.models import Floats
-from attacks.protocols import Goal
+from attacks.protocols import AnyGoal
+from attacks.questions import Floats
+from attacks.rounding import DECIMALS, MARGIN_DECIMALS, SMALLEST, predicted
 from attacks.text import Candidate, Text, words_left
-
-DECIMALS = 6
-"""Scores are compared after rounding to this many decimals.
-
-Float32 softmax differs by about 1e-7 between batch shapes; ties that it would break are broken by the
-order of the candidates instead, so that an outcome does not depend on the batch it was scored in.
-"""
-
-MARGIN_DECIMALS = 4
-"""The same for differences of logits, which have the noise of numbers of about 10."""
-
-SMALLEST = 1e-30
-"""Probabilities are held above this before their logarithm is taken (float32 ends near 1e-38)."""
 
 
 @dataclass(frozen=True)
@@ -182,14 +170,16 @@ class Judged:
         return round(float(score), DECIMALS), bool(succeeded)
 
 
-def parsed(spec: str, labels: Sequence[str]) -> Goal:
+def parsed(spec: str, labels: Sequence[str]) -> AnyGoal:
     """The goal that the command line names: "untargeted", "hard-label" or "targeted:LABEL".
 
     LABEL is one of `labels`, or its number, from 0. A name comes first where labels are called by
-    numbers.
+    numbers. Goals for models that write have names in `attacks.goals_written`.
 
     Raises AttackError, which says what is allowed, for anything else.
     """
+    from attacks import goals_written  # it imports this module
+
     kind, colon, wanted = spec.partition(":")
     if spec == "untargeted":
         return Untargeted()
@@ -200,12 +190,13 @@ def parsed(spec: str, labels: Sequence[str]) -> Goal:
             return Targeted(labels.index(wanted))
         if wanted.isascii() and wanted.isdigit() and int(wanted) < len(labels):
             return Targeted(int(wanted))
-    raise AttackError(
-        f"There is no goal '{spec}'. Allowed: untargeted, hard-label, and targeted:LABEL with one of "
-        f"the labels {', '.join(labels)} or its number, 0 to {len(labels) - 1}."
-    )
-
-
-def predicted(probabilities: Floats) -> int:
-    """Number of the most probable label after rounding; the lowest number among equals."""
-    return int(probabilities.round(DECIMALS).argmax())
+    written = goals_written.parsed(spec)
+    if written is not None:
+        return written
+    allowed = f"for models that write: {' and '.join(goals_written.NAMED)}"
+    if labels:
+        allowed = (
+            f"untargeted, hard-label, and targeted:LABEL with one of the labels {', '.join(labels)} or "
+            f"its number, 0 to {len(labels) - 1}; {allowed}"
+        )
+    raise AttackError(f"There is no goal '{spec}'. Allowed: {allowed}.")

@@ -1,234 +1,11 @@
-"""What the scheduler asks of a model, whether it is the victim or serves a constraint."""
+"""What the scheduler runs: the victim, and models that serve constraints."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence, Sized
-from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
-import numpy.typing as npt
-
-Floats = npt.NDArray[np.float32]
-
-Inputs = tuple[str, ...]
-"""One input: the string of every field, in the order of `attacks.text.Text.fields`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Swaps:
-    """Word swaps in one text, of which a white-box victim is asked how much each would raise its loss.
-
-    Attributes:
-        strings: the field values as they stand.
-        label: number of the label whose loss it is: the gold one, or the target.
-        spans: (field, start, end) of each word that could go, in characters.
-        replacements: for each span the strings that could take its place.
-    """
-
-    strings: Inputs
-    label: int
-    spans: tuple[tuple[int, int, int], ...]
-    replacements: tuple[tuple[str, ...], ...]
-
-    def __len__(self) -> int:
-        return sum(map(len, self.replacements))
-
-
-@dataclass(frozen=True, slots=True)
-class Pull:
-    """Words in one text, of which a white-box victim is asked where their vectors should go.
-
-    Attributes:
-        strings, label, spans: as those of `Swaps`.
-    """
-
-    strings: Inputs
-    label: int
-    spans: tuple[tuple[int, int, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Blank:
-    """A place between two pieces of text, of which a masked language model is asked what fits there.
-
-    Attributes:
-        before, after: the text around it.
-        seen: what stands there now, where the model is to read it; empty where the place is masked.
-    """
-
-    before: str
-    after: str
-    seen: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """A word between two pieces of text, of which a language model is asked how likely it is."""
-
-    before: str
-    after: str
-    word: str
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """Words that a model proposes, best first, with its score of each, shape (len(words),)."""
-
-    words: tuple[str, ...]
-    scores: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class Slopes:
-    """What one gradient says.
-
-    Attributes:
-        logits: the victim's for the text, shape (labels,).
-        gains: for every replacement, span by span, how much it would raise the loss; shape
-            (len(swaps),).
-        weights: for every span the L1 norm of the mean gradient at its tokens, shape (len(spans),): how
-            much the word weighs (Yoo and Qi, EMNLP Findings 2021, section 3.1).
-    """
-
-    logits: Floats
-    gains: Floats
-    weights: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What a victim that writes says to one input.
-
-    Attributes:
-        text: what it wrote.
-        likelihood: mean log-probability a token that it gives the text it was asked to write, in nats;
-            None of a victim that was not asked for one, or does not know.
-    """
-
-    text: str
-    likelihood: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Pulled:
-    """The gradient at some words.
-
-    Attributes:
-        logits: the victim's for the text, shape (labels,).
-        gradients: of the loss, summed over the tokens of each span, shape (len(spans), width); the
-            larger its product with a word's vector, the more that word in this place raises the loss.
-    """
-
-    logits: Floats
-    gradients: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class WordVectors:
-    """Words that a victim knows as one token, in the order of its vocabulary.
-
-    Attributes:
-        vectors: as its embedding table holds them, shape (len(words), width).
-    """
-
-    words: tuple[str, ...]
-    vectors: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class Relaxation:
-    """How a distribution over texts is fitted (see `Relax`).
-
-    Attributes:
-        iterations: steps of Adam.
-        batch: texts drawn for each step.
-        rate: Adam's learning rate.
-        coefficient: what a token of the text itself begins with; all others begin with 0.
-        margin: by how much a wrong label is to lead before nothing more is gained, kappa, in logits.
-        similarity, fluency: weights of the two other terms of the loss.
-        temperature: of the Gumbel softmax.
-        samples: texts that are drawn in the end.
-    """
-
-    iterations: int = 100
-    batch: int = 10
-    rate: float = 0.3
-    coefficient: float = 15.0
-    margin: float = 5.0
-    similarity: float = 1.0
-    fluency: float = 1.0
-    temperature: float = 1.0
-    samples: int = 100
-
-    @property
-    def passes(self) -> int:
-        """Inputs that the victim runs: soft texts, and the text itself for its states.
-
-        (A language model that compares states reads that one.)
-        """
-        return self.iterations * self.batch + 1
-
-
-@dataclass(frozen=True, slots=True)
-class Relax:
-    """A text, around which a white-box victim is asked to fit a distribution of texts.
-
-    Attributes:
-        strings: the field values as they stand.
-        label: the number of a label.
-        rise: whether another label is to lead it; else it is to lead all others.
-        frozen: numbers of fields that stay as they are.
-        seed: all that is drawn derives from it.
-    """
-
-    strings: Inputs
-    label: int
-    rise: bool
-    frozen: tuple[int, ...]
-    seed: int
-    how: Relaxation
-
-
-@dataclass(frozen=True, slots=True)
-class Relaxed:
-    """Texts drawn from a fitted distribution.
-
-    Attributes:
-        texts: as many as were wanted, repeats and the text itself among them.
-        margins: at each step the mean lead of the wrong label (of the target), in logits; shape
-            (iterations,).
-    """
-
-    texts: tuple[Inputs, ...]
-    margins: Floats
-
-
-Question = Inputs | Swaps | Pull | Relax | Blank | Fit
-"""What the scheduler asks a model: hashable, so that equal questions are asked once."""
-
-Answer = Floats | Words | Slopes | Pulled | Relaxed | Written
-"""What a model says to one question: a row of numbers, for most."""
-
-
-def passes(question: Question) -> int:
-    """Inputs that a model runs to answer it."""
-    return question.how.passes if isinstance(question, Relax) else 1
-
-
-def finite(answer: Answer) -> bool:
-    """Whether there is neither NaN nor infinity in it."""
-    if isinstance(answer, Slopes):
-        rows = (answer.logits, answer.gains, answer.weights)
-        return all(bool(np.isfinite(row).all()) for row in rows)
-    if isinstance(answer, Written):
-        return answer.likelihood is None or math.isfinite(answer.likelihood)
-    if isinstance(answer, Pulled):
-        return all(bool(np.isfinite(row).all()) for row in (answer.logits, answer.gradients))
-    if isinstance(answer, Relaxed):
-        return bool(np.isfinite(answer.margins).all())
-    return bool(np.isfinite(answer.scores if isinstance(answer, Words) else answer).all())
+from attacks.questions import Answer, Floats, Inputs, WordVectors
 
 
 class Model(Protocol):
@@ -270,6 +47,26 @@ class Writer(Protocol):
     @property
     def writes(self) -> str:
         """What, in words for messages: "translations"."""
+
+
+@runtime_checkable
+class Continuing(Writer, Protocol):
+    """A writer that answers a `Continuation`, and no plain text."""
+
+    @property
+    def continues(self) -> str:
+        """What, in words for messages: "prompts"."""
+
+
+@runtime_checkable
+class TokenWhiteBox(Protocol):
+    """A language model whose gradients and tokenizer can be had."""
+
+    def token_gradients(self) -> Model:
+        """A model that answers `Coordinates` with `TokenChoices`."""
+
+    def spelling(self) -> Model:
+        """A model that answers a `Respelling` with what is `Spelt`."""
 
 
 @runtime_checkable

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
-from attacks.models import Floats, Question, Written
+from attacks.questions import Continuation, Floats, Inputs, Question, Written
 from attacks.text import Candidate, Text
 
 if TYPE_CHECKING:
@@ -30,6 +30,11 @@ DRAFT = "draft"
 """Name of a model that stands in for the victim where candidates are only ranked (`Draft`)."""
 GRADIENT_DRAFT = "gradient_draft"
 """Name of the victim's own estimates for the same purpose: it answers `Swaps` with `Slopes`."""
+PARAPHRASER = "paraphraser"
+TRANSLATOR = "translator"
+BACK_TRANSLATOR = "back_translator"
+"""Names of models that answer a `Rephrase` with `Phrasings`: the same in other words, in another
+language, and back in that of the text."""
 VICTIM = "victim"
 """Name of the model under attack in the scheduler's table of models."""
 FIRST_ORDER = "first_order"
@@ -39,10 +44,13 @@ PULLS = "pulls"
 """Name of its gradients as vectors (see `attacks.models.Steerable`)."""
 RELAXED = "relaxed"
 """Name of what fits distributions over its tokens (see `attacks.models.Relaxable`)."""
-ABILITIES = (FIRST_ORDER, GRADIENT_DRAFT, NEAREST_WORDS, RELAXED)
-"""Needs of recipes that the victim itself serves, by the method of that name."""
 TRIGGER = "trigger"
 """What `universal-trigger` needs before it can run: a file that `withstand trigger` writes."""
+TOKEN_GRADIENTS = "token_gradients"  # noqa: S105 - a name, no secret
+SPELLING = "spelling"
+"""Names of a language model's gradients and tokenizer (see `attacks.models.TokenWhiteBox`)."""
+ABILITIES = (FIRST_ORDER, GRADIENT_DRAFT, NEAREST_WORDS, RELAXED, SPELLING, TOKEN_GRADIENTS)
+"""Needs of recipes that the victim itself serves, by the method of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +163,22 @@ class WrittenGoal(Protocol):
     """A goal for a victim that writes."""
 
     def judge_written(self, written: Written, reference: str | None) -> tuple[float, bool]:
-        """(score, succeeded) for what was written where `reference` (None: unknown) should have been."""
+        """(score, succeeded) for what was written where `reference` should have been.
+
+        An example without a reference has what was written for the original in its place; for that
+        text itself it is None.
+        """
+
+
+@runtime_checkable
+class ContinuationGoal(WrittenGoal, Protocol):
+    """A goal for a language model, which is asked about the text that it is to write."""
+
+    def question(self, strings: Inputs, stem: Inputs, reference: str | None) -> Continuation:
+        """What is asked of a candidate made from `stem`.
+
+        Raises ValueError where there is no reference.
+        """
 
 
 AnyGoal = Goal | TextGoal | WrittenGoal

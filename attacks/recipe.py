@@ -13,10 +13,12 @@ from attacks.protocols import (
     FIRST_ORDER,
     GRADIENT_DRAFT,
     RELAXED,
+    TOKEN_GRADIENTS,
     TRIGGER,
     AnyGoal,
     Composed,
     Constraint,
+    ContinuationGoal,
     Draft,
     ModelConstraint,
     ModelTransformation,
@@ -47,7 +49,7 @@ class Recipe:
         draft: what guesses which candidates are worth a query (None: all of them are asked).
         made_for: fingerprint of the victim that it was fitted to; empty where it was fitted to none.
 
-    Raises AttackError where it follows gradients and its goal has none.
+    Raises AttackError where it follows gradients and its goal has none, or none that it can follow.
     """
 
     name: str
@@ -69,6 +71,11 @@ class Recipe:
             raise AttackError(
                 f"The attack '{self.name}' follows gradients, and the goal {type(self.goal).__name__} "
                 "has none to follow. Use an attack that only asks, or the goal untargeted or targeted."
+            )
+        if TOKEN_GRADIENTS in self.needs and not isinstance(self.goal, ContinuationGoal):
+            raise AttackError(
+                f"The attack '{self.name}' makes a language model write a given text, and the goal "
+                f"{type(self.goal).__name__} is another. Leave the goal out."
             )
 
     def aimed_at(self, goal: AnyGoal) -> Recipe:

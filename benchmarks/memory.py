@@ -18,8 +18,8 @@ from multiprocessing.connection import Connection
 
 from attacks import recipes
 from attacks.engine.scheduler import Job, run
-from attacks.models import Inputs
 from attacks.outcomes import Example, Finished
+from attacks.questions import Inputs
 from attacks.text import Text
 from attacks.victims.function import FunctionVictim
 from harness.splits import load_split

@@ -16,7 +16,7 @@ from time import perf_counter
 
 from transformers import AutoTokenizer
 
-from attacks.models import Inputs
+from attacks.questions import Inputs
 from attacks.victims.splicing import splicer
 from attacks.victims.transformer import TransformersModel
 from harness.bundles import locate

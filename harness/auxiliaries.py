@@ -17,6 +17,14 @@ ENCODER = "bundle:minilm-l6"
 LANGUAGE_MODEL = "bundle:tiny-mlm"
 
 
+WRITERS = {
+    "paraphraser": "--paraphraser",
+    "translator": "--translator",
+    "back_translator": "--back-translator",
+}
+"""Models that do not come with Withstand, by what recipes call them, and the option that names each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Auxiliaries:
     """Where they come from: bundles, folders or Hugging Face ids.
@@ -24,21 +32,29 @@ class Auxiliaries:
     Attributes:
         similarity: sentence encoder.
         masked_lm: masked language model, both for proposing words and for telling how likely one is.
+        paraphraser: encoder-decoder that says a text in other words.
+        paraphrase_prompt: what it is shown; {text} and {control} are put in.
+        translator, back_translator: encoder-decoders into another language and back.
     """
 
     similarity: str = ENCODER
     masked_lm: str = LANGUAGE_MODEL
+    paraphraser: str | None = None
+    paraphrase_prompt: str = "{text}"
+    translator: str | None = None
+    back_translator: str | None = None
 
     def check(self, recipes: Iterable[Recipe]) -> None:
         """Check every resource that recipes need, these models among them; no model is loaded.
 
         Raises AttackError for a table and HarnessError for a model that cannot be used, both with what
-        `attacks.resources.registry.problem` says, and AttackError where an attack lacks its trigger.
+        `attacks.resources.registry.problem` says; AttackError where an attack lacks its trigger, and
+        HarnessError for a model that is not named, or that should write and does not.
         """
         from attacks.errors import AttackError, no_trigger
         from attacks.protocols import TRIGGER
         from attacks.resources import registry
-        from harness.model_checks import check_model
+        from harness.model_checks import check_model, require_writer
 
         models = resources()
         seen: set[str] = set()
@@ -46,11 +62,13 @@ class Auxiliaries:
             if TRIGGER in recipe.needs:
                 raise AttackError(no_trigger(recipe.name))
             registry.require(recipe.name, recipe.resources)
-            for need in recipe.needs:
-                spec = self._sources.get(need)
-                if spec is None or spec in seen:
+            for need, spec in self._wanted(recipe.needs).items():
+                if spec in seen:
                     continue
                 seen.add(spec)
+                if need in WRITERS:
+                    require_writer(spec, check_model(spec, classify=False))
+                    continue
                 try:
                     check_model(spec, classify=False)
                 except HarnessError as error:
@@ -60,24 +78,55 @@ class Auxiliaries:
     def load(self, needs: Iterable[str], device: str | None = None) -> dict[str, Model]:
         """Those that are needed, by the name that recipes have for them.
 
-        Raises HarnessError as `harness.models.load_encoder` and `load_masked_lm`.
+        Raises HarnessError as `check` and as `harness.other_models.load_encoder`, `load_masked_lm` and
+        `load_writer`.
         """
-        from attacks.protocols import FLUENCY, MASKED_LM, SIMILARITY
-        from harness.models import load_encoder, load_masked_lm
+        from attacks.protocols import FLUENCY, MASKED_LM, PARAPHRASER, SIMILARITY
+        from harness.other_models import load_encoder, load_masked_lm, load_rephraser
 
-        wanted = set(needs)
+        wanted = self._wanted(needs)
         found: dict[str, Model] = {}
         if SIMILARITY in wanted:
             found[SIMILARITY] = load_encoder(self.similarity, device=device)
-        if wanted & {MASKED_LM, FLUENCY}:
+        if wanted.keys() & {MASKED_LM, FLUENCY}:
             found[MASKED_LM], found[FLUENCY] = load_masked_lm(self.masked_lm, device=device)
+        for need in wanted.keys() & WRITERS.keys():
+            prompt = self.paraphrase_prompt if need == PARAPHRASER else "{text}"
+            found[need] = load_rephraser(wanted[need], prompt=prompt, device=device)
         return {name: model for name, model in found.items() if name in wanted}
 
-    @property
-    def _sources(self) -> dict[str, str]:
-        from attacks.protocols import FLUENCY, MASKED_LM, SIMILARITY
+    def _wanted(self, needs: Iterable[str]) -> dict[str, str]:
+        """Where each that is needed comes from, by what recipes call it."""
+        from attacks.protocols import (
+            BACK_TRANSLATOR,
+            FLUENCY,
+            MASKED_LM,
+            PARAPHRASER,
+            SIMILARITY,
+            TRANSLATOR,
+        )
 
-        return {SIMILARITY: self.similarity, MASKED_LM: self.masked_lm, FLUENCY: self.masked_lm}
+        sources = {
+            SIMILARITY: self.similarity,
+            MASKED_LM: self.masked_lm,
+            FLUENCY: self.masked_lm,
+            PARAPHRASER: self.paraphraser,
+            TRANSLATOR: self.translator,
+            BACK_TRANSLATOR: self.back_translator,
+        }
+        found = {}
+        for need in needs:
+            if need not in sources:
+                continue
+            spec = sources[need]
+            if spec is None:
+                raise HarnessError(
+                    f"The attack needs a {need.replace('_', '-')}, and none comes with Withstand. Name "
+                    "an encoder-decoder (T5, BART, Marian, ...): "
+                    f"`withstand attack ... {WRITERS[need]} MODEL`."
+                )
+            found[need] = spec
+        return found
 
 
 def resources() -> dict[str, Resource]:

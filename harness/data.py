@@ -127,13 +127,52 @@ def load_rows(
     return Split(name or parsed.split or "all", parsed.spec, rows, names, kind, oddities)
 
 
+def load_texts(
+    source: str | Source,
+    *,
+    text: Sequence[str] = ("text",),
+    reference: str | None = None,
+    group: str | None = None,
+) -> tuple[Example, ...]:
+    """Load and check every row of a source for a model that writes: no labels, maybe references.
+
+    Args:
+        source: as of `load_rows`.
+        text: columns that the model is shown, in order.
+        reference: column with what it should write; None where nothing is known.
+        group: as of `load_rows`.
+
+    Raises:
+        HarnessError: as `load_rows` for texts; a reference that is null or no string.
+    """
+    parsed = parse_source(source) if isinstance(source, str) else source
+    table = read_table(parsed)
+    group = group or default_group(parsed)
+    _check_columns(table, text, reference, group)
+    texts, _ = _texts(table, text)
+    families = [_family(row, group) for row in table.rows]
+    wanted = [values[0] for values in _texts(table, (reference,))[0]] if reference else None
+    ids, _ = _ids(table, texts, wanted or [""] * len(texts), families)
+    return tuple(
+        Example(
+            ids[n],
+            Text(tuple(zip(text, texts[n], strict=True))),
+            0,
+            families[n],
+            wanted[n] if wanted else None,
+        )
+        for n in range(len(texts))
+    )
+
+
 def default_group(source: Source) -> str | None:
     """The column that a bundle's rows are kept together by; None for anything else."""
     return {"rotten-tomatoes": "movie"}.get(source.location) if source.kind == "bundle" else None
 
 
-def _check_columns(table: Table, text: Sequence[str], label: str, group: str | None) -> None:
-    wanted = [("data.text", name) for name in text] + [("data.label", label)]
+def _check_columns(table: Table, text: Sequence[str], label: str | None, group: str | None) -> None:
+    wanted = [("data.text", name) for name in text]
+    wanted += [("data.label", label)] if label else []
     wanted += [("data.group", group)] if group else []
     for key, name in wanted:
         if name not in table.columns:

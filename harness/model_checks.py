@@ -45,13 +45,38 @@ def check_model(
     return facts
 
 
-def input_length(spec: str, wanted: int | None) -> int:
+def input_length(spec: str, wanted: int | None) -> int | None:
     """Tokens at which texts for a model are cut: those wanted, else all that it takes, up to `LONGEST`.
 
+    None for a causal language model where none are wanted: it takes what it can, and nothing is cut.
     Raises HarnessError where the model takes fewer than are wanted.
     """
-    facts = check_model(spec, max_length=wanted)
-    return wanted if wanted is not None else min(facts.longest or LONGEST, LONGEST)
+    facts = check_model(spec, max_length=wanted, classify=False)
+    if wanted is not None or facts.causal:
+        return wanted
+    return min(facts.longest or LONGEST, LONGEST)
+
+
+def require_writer(spec: str, facts: ModelFacts) -> None:
+    """Raise HarnessError unless a model is an encoder-decoder with the head that writes."""
+    if facts.writer:
+        return
+    what = "a classifier" if facts.classifier else f"a model of the kind '{facts.model_type}'"
+    raise HarnessError(
+        f"{spec} is {what}, and this takes one that writes: an encoder-decoder such as T5, BART or "
+        "Marian with its language modelling head."
+    )
+
+
+def require_causal(spec: str, facts: ModelFacts) -> None:
+    """Raise HarnessError unless a model is a causal language model."""
+    if facts.causal:
+        return
+    what = "a classifier" if facts.classifier else f"a model of the kind '{facts.model_type}'"
+    raise HarnessError(
+        f"{spec} is {what} without a head that goes on with a text, and this takes a causal language "
+        "model such as GPT-2 or Llama, whose config.json names a head like LlamaForCausalLM."
+    )
 
 
 def classifier_labels(spec: str) -> tuple[str, ...]:
@@ -60,6 +85,8 @@ def classifier_labels(spec: str) -> tuple[str, ...]:
     Raises HarnessError where it has no classification head.
     """
     facts = check_model(spec)
+    if facts.writer:
+        raise HarnessError(f"{spec} is a model that writes text, so it has no labels.")
     if not facts.classifier:
         raise HarnessError(
             f"{spec} is an encoder without a classification head, so it has no labels. Fine-tune it "

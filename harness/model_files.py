@@ -24,6 +24,8 @@ _HUB = re.compile(r"[\w.-]+(?:/[\w.-]+)?(?:@[\w./-]+)?")
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")
 _OTHER_WEIGHTS = ("*.h5", "*.msgpack", "*.onnx", "*.gguf")
 _TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model", "*.spm", "*.tiktoken")
+# Those whose configuration calls the number of positions otherwise (T5's "n_positions" is no limit).
+_OLD_NAMES = ("codegen", "ctrl", "gpt2", "gpt_bigcode", "gptj", "openai-gpt")
 # What decides a model's outputs; a README or a training log beside it does not.
 _MATERIAL = (
     "config.json",
@@ -34,6 +36,7 @@ _MATERIAL = (
     "tokenizer_config.json",
     "special_tokens_map.json",
     "added_tokens.json",
+    "chat_template.jinja",
     "*.py",
 )
 # Embedding tables of these start counting behind the padding index.
@@ -67,6 +70,8 @@ class ModelFacts:
         classifier: whether the weights have a classification head.
         labels: its label names by number; None where it has no head, or names nothing ("LABEL_0").
         classes: width of the head (0 without one).
+        writer: whether it is an encoder-decoder that writes text (T5, BART, Marian, ...).
+        causal: whether it is a causal language model (GPT-2, Llama, ...).
         longest: longest input in tokens, None where the architecture has no limit.
     """
 
@@ -76,6 +81,8 @@ class ModelFacts:
     labels: tuple[str, ...] | None
     classes: int
     longest: int | None
+    writer: bool = False
+    causal: bool = False
 
 
 def resolve(spec: str) -> ModelSource:
@@ -112,7 +119,7 @@ def fetch(source: ModelSource, *, weights: bool, trust_remote_code: bool = False
         return Path(source.location)
     from huggingface_hub import snapshot_download
 
-    wanted = ["*.json", "*.txt", "*.model", "*.spm", "*.tiktoken"]
+    wanted = ["*.json", "*.txt", "*.model", "*.spm", "*.tiktoken", "*.jinja"]
     wanted += ["*.safetensors"] if weights else []
     wanted += ["*.py"] if trust_remote_code else []
     try:
@@ -169,6 +176,8 @@ def check_model_folder(
         labels=names if classifier and names != generic else None,
         classes=len(names),
         longest=_longest(folder, config, model_type),
+        writer=_writes(config, model_type, architectures),
+        causal=_continues(config, architectures),
     )
 
 
@@ -244,6 +253,24 @@ def _architecture(
             f"For example these have: {in_words(('bert', 'roberta', 'deberta-v2', 'modernbert'))}."
         )
     return model_type
+
+
+def _writes(config: Mapping[str, Any], model_type: str, architectures: Sequence[str]) -> bool:
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES as WRITERS,
+    )
+
+    if architectures:
+        return not set(architectures).isdisjoint(WRITERS.values())
+    return bool(config.get("is_encoder_decoder")) and model_type in WRITERS
+
+
+def _continues(config: Mapping[str, Any], architectures: Sequence[str]) -> bool:
+    """By the name of its head alone: a body says nothing of it, and BERT's kind can have one too."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as KNOWN
+
+    named = not set(architectures).isdisjoint(KNOWN.values())
+    return named and not config.get("is_encoder_decoder")
 
 
 def _check_weights(folder: Path) -> None:
@@ -334,7 +361,7 @@ def _label_names(folder: Path, config: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _longest(folder: Path, config: Mapping[str, Any], model_type: str) -> int | None:
     limits = []
-    positions = config.get("max_position_embeddings")
+    positions = config.get("n_positions" if model_type in _OLD_NAMES else "max_position_embeddings")
     if isinstance(positions, int) and positions > 0:
         offset = int(config.get("pad_token_id") or 0) + 1 if model_type in _OFFSET_POSITIONS else 0
         limits.append(positions - offset)

@@ -1,7 +1,7 @@
-"""Models: loaded quietly, fingerprinted and saved.
+"""Classifiers: loaded quietly, fingerprinted and saved.
 
-`load_classifier` and `load_encoder` read safetensors only; what can be said of a model before that
-stands in `model_checks`. Everything here works with transformers 4.57 and 5.
+What can be said of a model before it is loaded stands in `model_checks`, models of other kinds in
+`other_models`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.errors import HarnessError, in_words
+from harness.loading import from_pretrained, load_tokenizer, quiet
 from harness.model_checks import agreed_labels
 from harness.model_files import (
     ModelFacts,
@@ -29,26 +29,16 @@ from harness.model_files import (
 )
 from reports.storage import explain, sync_folder
 
-if TYPE_CHECKING:
-    from attacks.victims.huggingface import HuggingFaceEncoder
-    from attacks.victims.masked_lm import HuggingFaceFluency, HuggingFaceMaskedLM
-
 __all__ = [
     "LoadedModel",
     "ModelFacts",
     "ModelSource",
     "check_model_folder",
     "load_classifier",
-    "load_encoder",
     "resolve",
     "save_classifier",
     "state_fingerprint",
 ]
-
-ENCODER_LENGTH = 256
-"""Tokens of a text that a sentence encoder reads at most."""
-LANGUAGE_MODEL_LENGTH = 128
-"""Tokens around a place that a language model reads at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +90,10 @@ def load_classifier(
     folder = fetch(source, weights=True, trust_remote_code=trust_remote_code)
     facts = check_model_folder(folder, trust_remote_code=trust_remote_code)
     names = agreed_labels(spec, facts, labels)
-    tokenizer = _tokenizer(folder, trust_remote_code)
+    tokenizer = load_tokenizer(folder, trust_remote_code)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model, missing = _from_pretrained(
+        model, missing = from_pretrained(
             "AutoModelForSequenceClassification",
             folder,
             trust_remote_code,
@@ -137,71 +127,6 @@ def load_classifier(
     return LoadedModel(source, model.eval(), tokenizer, names, fingerprint, files, bool(missing))
 
 
-def load_encoder(
-    spec: str, *, device: str | None = None, trust_remote_code: bool = False
-) -> HuggingFaceEncoder:
-    """Load a sentence encoder (mean over tokens, unit vectors) for similarity constraints.
-
-    Raises HarnessError as `load_classifier` does.
-    """
-    from attacks.victims.huggingface import HuggingFaceEncoder
-
-    source = resolve(spec)
-    folder = fetch(source, weights=True, trust_remote_code=trust_remote_code)
-    facts = check_model_folder(folder, classify=False, trust_remote_code=trust_remote_code)
-    tokenizer = _tokenizer(folder, trust_remote_code)
-    model, missing = _from_pretrained("AutoModel", folder, trust_remote_code)
-    lost = sorted(name for name in missing if "pooler" not in name)
-    if lost:
-        raise HarnessError(
-            f"{spec}: {len(lost):,} weights are not in its files ({in_words(lost, 3)}), so it is no "
-            "encoder of sentences."
-        )
-    return HuggingFaceEncoder(
-        model.eval(),
-        tokenizer,
-        fingerprint=tree_fingerprint(file_hashes(folder)),
-        max_length=min(ENCODER_LENGTH, facts.longest or ENCODER_LENGTH),
-        device=device,
-    )
-
-
-def load_masked_lm(
-    spec: str, *, device: str | None = None, trust_remote_code: bool = False
-) -> tuple[HuggingFaceMaskedLM, HuggingFaceFluency]:
-    """Load a masked language model: for words that could stand in a place, and how likely one is there.
-
-    Raises HarnessError as `load_classifier` does, and where the tokenizer has no mask.
-    """
-    from attacks.victims.masked_lm import HuggingFaceFluency, HuggingFaceMaskedLM
-
-    folder = fetch(resolve(spec), weights=True, trust_remote_code=trust_remote_code)
-    facts = check_model_folder(folder, classify=False, trust_remote_code=trust_remote_code)
-    tokenizer = _tokenizer(folder, trust_remote_code)
-    if tokenizer.mask_token is None:
-        raise HarnessError(
-            f"{spec}: its tokenizer has no mask, so it is no masked language model. Give one that was "
-            "trained to fill masks (bert-base-uncased, distilroberta-base, ...)."
-        )
-    model, missing = _from_pretrained("AutoModelForMaskedLM", folder, trust_remote_code)
-    if missing:
-        raise HarnessError(
-            f"{spec}: {len(missing):,} weights are not in its files ({in_words(sorted(missing), 3)}), "
-            "so it cannot fill masks."
-        )
-    fingerprint = tree_fingerprint(file_hashes(folder))
-    longest = min(facts.longest or ENCODER_LENGTH, LANGUAGE_MODEL_LENGTH)
-    model.eval()
-    return (
-        HuggingFaceMaskedLM(
-            model, tokenizer, fingerprint=f"fill:{fingerprint}", max_length=longest, device=device
-        ),
-        HuggingFaceFluency(
-            model, tokenizer, fingerprint=f"fit:{fingerprint}", max_length=longest, device=device
-        ),
-    )
-
-
 def save_classifier(loaded: LoadedModel, output: Path) -> Mapping[str, str]:
     """Save a classifier so that `output` holds the old model or the whole new one, never a part.
 
@@ -233,7 +158,7 @@ def save_classifier(loaded: LoadedModel, output: Path) -> Mapping[str, str]:
     old = output.with_name(f".{output.name}.{mark}.old")
     try:
         fresh.mkdir(parents=True)
-        with _quiet():
+        with quiet():
             loaded.model.save_pretrained(fresh)
             _forget_last_call(loaded.tokenizer)
             loaded.tokenizer.save_pretrained(fresh)
@@ -280,61 +205,3 @@ def _forget_last_call(tokenizer: Any) -> None:
     if backend is not None:
         backend.no_padding()
         backend.no_truncation()
-
-
-def _tokenizer(folder: Path, trust_remote_code: bool) -> Any:
-    from transformers import AutoTokenizer
-
-    with _quiet(), _explained(folder, "The tokenizer"):
-        return AutoTokenizer.from_pretrained(
-            str(folder), local_files_only=True, trust_remote_code=trust_remote_code
-        )
-
-
-def _from_pretrained(
-    auto: str, folder: Path, trust_remote_code: bool, **options: Any
-) -> tuple[Any, set[str]]:
-    """A model in float32, and the names of those of its weights that no file had."""
-    import torch
-    import transformers
-
-    with _quiet(), _explained(folder, "The model"):
-        model, info = getattr(transformers, auto).from_pretrained(
-            str(folder),
-            use_safetensors=True,
-            local_files_only=True,
-            trust_remote_code=trust_remote_code,
-            dtype=torch.float32,
-            output_loading_info=True,
-            **options,
-        )
-    return model, set(info["missing_keys"])
-
-
-@contextmanager
-def _explained(folder: Path, what: str) -> Iterator[None]:
-    from safetensors import SafetensorError
-
-    try:
-        yield
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise HarnessError(f"{what} in {folder} cannot be loaded: {reason.rstrip('.')}.") from error
-    except SafetensorError as error:
-        raise HarnessError(f"{what} in {folder} cannot be loaded: {error}.") from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No load report and no bars from transformers; its settings are put back afterwards."""
-    from transformers.utils import logging
-
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()

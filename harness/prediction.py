@@ -8,8 +8,9 @@ import numpy as np
 
 from attacks.engine.queue import padded_length
 from attacks.engine.scheduler import is_out_of_memory
-from attacks.models import Floats, Victim
+from attacks.models import Victim
 from attacks.outcomes import Example
+from attacks.questions import Floats
 from reports.progress import Progress, Quiet
 
 

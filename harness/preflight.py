@@ -8,6 +8,7 @@ from pathlib import Path
 from attacks import recipes
 from attacks.errors import AttackError
 from attacks.goals import Reduced
+from attacks.protocols import WrittenGoal
 from attacks.resources.own import Own
 from harness import objectives
 from harness.errors import HarnessError
@@ -77,6 +78,11 @@ def check_attacks(named: Sequence[tuple[str, str]]) -> None:
             recipe = recipes.load(name)
         except AttackError as error:
             raise PlanError(f"{where}: {error}") from None
+        if isinstance(recipe.goal, WrittenGoal):
+            raise PlanError(
+                f"{where}: '{name}' is for models that write, and a plan is about classifiers. Run it "
+                "by itself: withstand attack."
+            )
         if isinstance(recipe.goal, Reduced):
             raise PlanError(
                 f"{where}: '{name}' looks for texts that keep their label, so it says nothing of robust "

@@ -30,8 +30,11 @@ def example(record: Mapping[str, Any], labels: Mapping[int, str]) -> Example:
             (Piece("del", before), Piece("ins", after))
             for _, before, after in record["changes"][:20]
         )
+    written = _written(record)
     facts = [
-        f"was {_label(record.get('predicted_before'), labels)}, "
+        ""
+        if written
+        else f"was {_label(record.get('predicted_before'), labels)}, "
         f"became {_label(record.get('predicted_after'), labels)}",
         _sure(record, labels),
         _changed(record),
@@ -39,7 +42,24 @@ def example(record: Mapping[str, Any], labels: Mapping[int, str]) -> Example:
         w.victim(bool(record.get("calibrated"))),
     ]
     title = f"{record['attack']} on {record['example_id']}"
-    return Example(title, tuple(filter(None, facts)), fields)
+    return Example(title, tuple(filter(None, facts)), fields, written)
+
+
+def _written(record: Mapping[str, Any]) -> tuple[tuple[str, tuple[Piece, ...]], ...]:
+    """What a model wrote before and after, and what it should have written; nothing of a classifier."""
+    before, after = record.get("written_before"), record.get("written_after")
+    if before is None:
+        return ()
+    found = [("wrote", _in_one(before, before if after is None else after))]
+    if record.get("reference") is not None:
+        found.append(("reference", _in_one(record["reference"], record["reference"])))
+    return tuple(found)
+
+
+def _in_one(before: str, after: str) -> tuple[Piece, ...]:
+    if max(len(before), len(after)) <= LONGEST:
+        return marked(before, after)
+    return (Piece("del", before[:LONGEST]), Piece("ins", after[:LONGEST]))
 
 
 def marked(before: str, after: str) -> tuple[Piece, ...]:

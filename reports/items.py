@@ -1,7 +1,8 @@
 """items.parquet: the records of a finished run as one table, a row an example a check.
 
 The columns are those of both kinds of record; `record` says which a row is. Parquet holds Unicode text
-alone: a lone surrogate is written as its escape (`\\ud83d`), and events.jsonl keeps the original.
+alone: a lone surrogate is written as its escape (`\\ud83d`), and events.jsonl keeps the original. Files
+of earlier releases may lack columns at the end; their values are None.
 """
 
 from __future__ import annotations
@@ -79,6 +80,9 @@ def _schema() -> Any:
             ("queries", whole),
             ("unique_queries", whole),
             ("error", text),
+            ("reference", text),
+            ("written_before", text),
+            ("written_after", text),
         ]
     )
 

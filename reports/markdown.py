@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from reports.view import Cell, Example, Report, Section, Table
+from reports.view import Cell, Example, Piece, Report, Section, Table
 from reports.visible import one_line
 
 MARKS = {"pass": "✅", "fail": "❌", "inconclusive": "⚠️", "none": "ℹ️"}
@@ -17,7 +17,7 @@ EXAMPLES = 5
 LONGEST_SAMPLE = 60
 
 # The parts that fit a comment; the page has them all.
-_SHORT = ("changes", "attacks", "gaps")
+_SHORT = ("changes", "attacks", "written", "gaps")
 
 
 def render(report: Report) -> str:
@@ -110,7 +110,15 @@ def _examples(found: tuple[Example, ...]) -> list[str]:
                         f"{code(piece.text, LONGEST_SAMPLE)} → {code(new, LONGEST_SAMPLE)}"
                     )
         lines.append(f"- {code(example.title)}: {', '.join(changes[:6]) or 'no words to show'}")
+        lines += [f"  - {text(title)}: {_whole(field)}" for title, field in example.written]
     return [*lines, "", "</details>"]
+
+
+def _whole(field: tuple[Piece, ...]) -> str:
+    """A text as it was, and as it became if it changed."""
+    before = "".join(piece.text for piece in field if piece.kind != "ins")
+    after = "".join(piece.text for piece in field if piece.kind != "del")
+    return code(before) if before == after else f"{code(before)} → {code(after)}"
 
 
 def _cell(cell: Cell) -> str:

@@ -121,7 +121,28 @@ def _measured(results: Mapping[str, Any]) -> list[str]:
                 f"In the worst case over {len(entry['attacks'])} attacks, {w.percent(robust.value)}."
             )
             break
+    found += [sentence for attack in attacks for sentence in _wrote(attack)]
     return found or ["This run holds no measurements of examples."]
+
+
+def _wrote(attack: Mapping[str, Any]) -> list[str]:
+    """What an attack did to a model that writes."""
+    if "written" not in attack:
+        return []
+    success = w.estimate(attack["attack_success_rate"])
+    after = w.estimate(attack["written"]["bleu_after"])
+    before = w.estimate(attack["written"]["bleu_before"])
+    found = []
+    if success.value is not None:
+        found.append(
+            f"{attack['name']} succeeds on {w.percent(success.value)} of the texts that it could attack "
+            f"({w.fraction(success)}; 95% interval {w.share_interval(success)})."
+        )
+    if after.value is None:
+        return found
+    fell = "is" if before.value is None else f"goes from {w.number(before.value)} to"
+    found.append(f"Mean BLEU of what the model writes {fell} {w.number(after.value)}.")
+    return found
 
 
 def _changes(comparison: Mapping[str, Any]) -> list[Tile]:
@@ -168,6 +189,20 @@ def _values(results: Mapping[str, Any]) -> list[Tile]:
     # The strongest attacks first: there is room for few, and these say most.
     held_out = [attack for attack in results["attacks"] if attack["split"] != "train"]
     for attack in sorted(held_out, key=lambda attack: attack["robust_accuracy"]["value"] or 0.0):
+        if "written" in attack:
+            after = w.estimate(attack["written"]["bleu_after"])
+            if after.value is None:
+                continue
+            before = w.number(w.estimate(attack["written"]["bleu_before"]).value)
+            tiles.append(
+                Tile(
+                    f"Mean BLEU, {attack['name']}",
+                    w.number(after.value),
+                    before="" if before == w.NONE else before,
+                    detail=w.number_interval(after),
+                )
+            )
+            continue
         found = w.estimate(attack["robust_accuracy"])
         label = f"Withstands {attack['name']}, {w.victim(attack['calibrated'])}"
         tiles.append(Tile(label, w.percent(found.value), detail=_tile_detail(found)))
@@ -221,7 +256,10 @@ def _single_chart(results: Mapping[str, Any]) -> Chart | None:
                 found = w.estimate(union["robust_accuracy"])
                 rows.append(ChartRow(str(union["label"]), form, (found,)))
     title = "Accuracy and robust accuracy, with 95% intervals"
-    return Chart(title, ("accuracy",), tuple(rows)) if results["attacks"] else None
+    rated = any(
+        point is not None and point.value is not None for row in rows for point in row.points
+    )
+    return Chart(title, ("accuracy",), tuple(rows)) if results["attacks"] and rated else None
 
 
 def _labels(main: Mapping[str, Any]) -> dict[int, str]:

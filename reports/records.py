@@ -99,6 +99,9 @@ class OutcomeRecord:
             nothing was tried.
         confidence_before, confidence_after: the model's probability of the label.
         queries: inputs the search asked to have scored; `unique_queries`: the distinct ones among them.
+        reference: what a model that writes should have written.
+        written_before, written_after: what it wrote; predictions and confidences are None then, and the
+            label means nothing.
     """
 
     event: ClassVar[str] = "outcome"
@@ -123,6 +126,9 @@ class OutcomeRecord:
     queries: int = 0
     unique_queries: int = 0
     error: str | None = None
+    reference: str | None = None
+    written_before: str | None = None
+    written_after: str | None = None
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
@@ -172,6 +178,9 @@ class OutcomeRecord:
             "queries": self.queries,
             "unique_queries": self.unique_queries,
             "error": self.error,
+            "reference": self.reference,
+            "written_before": self.written_before,
+            "written_after": self.written_after,
         }
 
     @classmethod
@@ -204,6 +213,9 @@ class OutcomeRecord:
             queries=int(data.get("queries") or 0),
             unique_queries=int(data.get("unique_queries") or 0),
             error=_text(data.get("error")),
+            reference=_text(data.get("reference")),
+            written_before=_text(data.get("written_before")),
+            written_after=_text(data.get("written_after")),
         )
 
 

@@ -115,11 +115,18 @@ class CleanInfo(TypedDict):
     ece: EstimateDict
 
 
+class WrittenInfo(TypedDict):
+    """What a model that writes came to: mean sentence BLEU, 0 to 1, before and after the attack."""
+
+    bleu_before: EstimateDict
+    bleu_after: EstimateDict
+
+
 class AttackResult(TypedDict):
     """One recipe against one model on one split.
 
     `seen`: the model was trained on this attack, or on one that makes edits of a kind with it.
-    `calibrated`: the victim was temperature-scaled.
+    `calibrated`: the victim was temperature-scaled. `written` stands there for a model that writes.
     """
 
     name: str
@@ -135,6 +142,7 @@ class AttackResult(TypedDict):
     queries: dict[str, int]
     seconds: dict[str, float]
     words_changed: dict[str, float | None]
+    written: NotRequired[WrittenInfo]
 
 
 class UnionResult(TypedDict):

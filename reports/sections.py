@@ -15,6 +15,12 @@ ROBUST = (
 )
 
 
+WRITTEN = (
+    "Mean sentence BLEU (0 to 1, smoothed) against the references, over all examples that did not "
+    "error; where an example has no reference, against what the model wrote for the untouched text."
+)
+
+
 def sections(
     results: Mapping[str, Any], main: Mapping[str, Any], comparison: Mapping[str, Any] | None
 ) -> list[Section]:
@@ -83,6 +89,13 @@ def _attack_sections(
                 tuple(folded),
             )
         )
+    wrote = [
+        entry
+        for entry in (held_out or trained_on)
+        if "written" in entry and entry["written"]["bleu_after"]["value"] is not None
+    ]
+    if wrote:
+        found.append(Section("written", "What it wrote", WRITTEN, tables.written(wrote)))
     # A comparison has the worst cases among its rows already.
     if main["unions"] and not comparison:
         found.append(

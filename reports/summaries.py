@@ -6,7 +6,8 @@ What each number counts, and why:
   apart because a larger budget might have won), or had nothing for the attack to do (its label is the
   target: `skipped`, though right). An `errored` example stays in the denominator and
   never in the numerator: an attack that crashes must not make a model look robust.
-  Where successes keep their label (input reduction), there is no such number.
+  Where successes keep their label (input reduction), or the model writes and there are no labels, there
+  is no such number.
 - *Attack success rate* is over the attackable examples: those that were right and whose attack came to
   an end (succeeded + failed + out_of_budget). With none of these it is undefined, not zero.
 - *Clean accuracy* is over the examples whose clean prediction is known, errored ones included where the
@@ -26,6 +27,8 @@ from reports import statistics
 from reports.calibration import calibration_error
 from reports.records import STATUSES, OutcomeRecord, PredictionRecord
 from reports.statistics import Estimate
+
+NO_LABELS = "the model writes, so there are no labels to be right about"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +116,14 @@ def summarize_attack(outcomes: Sequence[OutcomeRecord]) -> AttackSummary:
     won = [outcome for outcome in outcomes if outcome.status == "succeeded"]
     shares = [len(outcome.changes) / outcome.words for outcome in won if outcome.words]
     success = _rate([o.status == "succeeded" for o in attackable], attackable)
+    writes = any(o.written_before is not None for o in outcomes)
     if not attackable:
-        success = Estimate.missing(_nothing_attackable(counts, sum(o.left_alone for o in outcomes)))
+        left_alone = sum(o.left_alone for o in outcomes)
+        success = Estimate.missing(_nothing_attackable(counts, left_alone, writes))
+    accuracy = _rate([o.predicted_before == o.label for o in known], known)
     robust = _rate([o.withstood for o in outcomes], outcomes)
+    if writes:
+        accuracy = robust = Estimate.missing(NO_LABELS)
     keeping = sum(o.predicted_after == o.label for o in won)
     if keeping:
         robust = Estimate.missing(
@@ -123,7 +131,7 @@ def summarize_attack(outcomes: Sequence[OutcomeRecord]) -> AttackSummary:
         )
     return AttackSummary(
         counts={"total": len(outcomes), **counts},
-        accuracy=_rate([o.predicted_before == o.label for o in known], known),
+        accuracy=accuracy,
         robust_accuracy=robust,
         attack_success_rate=success,
         queries={"raw": raw, "unique": unique, "cached": raw - unique},
@@ -291,14 +299,15 @@ def _useful(groups: list[Hashable]) -> list[Hashable] | None:
     return None if len(set(groups)) == len(groups) else groups
 
 
-def _nothing_attackable(counts: Mapping[str, int], left_alone: int) -> str:
+def _nothing_attackable(counts: Mapping[str, int], left_alone: int, writes: bool) -> str:
     total = sum(counts.values())
     if total == 0:
         return "no example was attacked"
     alone = f"{left_alone} were left alone by the goal, " if left_alone else ""
+    lost = "met the goal as they were" if writes else "were already wrong"
     return (
-        f"none of the {total} examples was attackable: {counts['skipped'] - left_alone} were already "
-        f"wrong, {alone}{counts['errored']} errored"
+        f"none of the {total} examples was attackable: {counts['skipped'] - left_alone} {lost}, "
+        f"{alone}{counts['errored']} errored"
     )
 
 

@@ -98,6 +98,7 @@ def attacks(entries: Sequence[Mapping[str, Any]], caption: str) -> Table:
     for entry in entries:
         counts: dict[str, int] = {status: int(entry["counts"][status]) for status in STATUSES}
         goal = entry["recipe"].get("parameters", {}).get("goal", {}).get("kind")
+        writes = "written" in entry
         robust = w.estimate(entry["robust_accuracy"])
         success = w.estimate(entry["attack_success_rate"])
         words, share = entry["words_changed"]["mean"], entry["words_changed"]["share"]
@@ -109,7 +110,9 @@ def attacks(entries: Sequence[Mapping[str, Any]], caption: str) -> Table:
                     sub=f"{entry['family']}\n{w.known(entry['seen'])}, {w.victim(entry['calibrated'])}",
                 ),
                 Cell(
-                    outcome_words(counts, int(entry["counts"]["total"]), goal in LEAVES_ALONE),
+                    outcome_words(
+                        counts, int(entry["counts"]["total"]), goal in LEAVES_ALONE, writes
+                    ),
                     bar=tuple((status, counts[status]) for status in BAR_ORDER),
                 ),
                 Cell(w.percent(robust.value), sub=_rate_detail(robust)),
@@ -145,11 +148,38 @@ LEAVES_ALONE = ("Targeted", "Reduced")
 """Goals that skip examples although they are right."""
 
 
-def outcome_words(counts: Mapping[str, int], total: int, leaves_alone: bool = False) -> str:
+def outcome_words(
+    counts: Mapping[str, int], total: int, leaves_alone: bool = False, writes: bool = False
+) -> str:
     """What became of the examples: every kind that happened, out of how many."""
     words = STATUS_WORDS | ({"skipped": "already wrong or left alone"} if leaves_alone else {})
+    words |= {"skipped": "met the goal as they were"} if writes else {}
     parts = [f"{counts[s]} {words[s]}" for s in BAR_ORDER if counts[s]]
     return f"{total}: " + (", ".join(parts) or "none")
+
+
+def written(entries: Sequence[Mapping[str, Any]]) -> Table:
+    """What attacks did to the texts of a model that writes."""
+    rows = []
+    for entry in entries:
+        before, after = (w.estimate(entry["written"][key]) for key in ("bleu_before", "bleu_after"))
+        rows.append(
+            (
+                Cell(str(entry["name"])),
+                *(
+                    Cell(w.number(found.value), sub=w.number_interval(found) or found.reason or "")
+                    for found in (before, after)
+                ),
+                Cell(w.count(after.n)),
+            )
+        )
+    columns = (
+        Column("Attack"),
+        Column("BLEU before", True),
+        Column("BLEU after", True),
+        Column("Examples", True),
+    )
+    return Table("Mean BLEU of what the model wrote", columns, tuple(rows))
 
 
 def unions(entries: Sequence[Mapping[str, Any]]) -> Table:

@@ -98,11 +98,15 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One broken example with its changed words marked, a list of pieces for each field."""
+    """One broken example with its changed words marked, a list of pieces for each field.
+
+    `written` is what a model wrote, with what it is: (title, pieces) pairs.
+    """
 
     title: str
     facts: tuple[str, ...]
     fields: tuple[tuple[Piece, ...], ...]
+    written: tuple[tuple[str, tuple[Piece, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

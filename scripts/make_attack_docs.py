@@ -9,12 +9,17 @@ from pathlib import Path
 
 from attacks import recipes
 from attacks.protocols import (
+    BACK_TRANSLATOR,
     FIRST_ORDER,
     FLUENCY,
     MASKED_LM,
     NEAREST_WORDS,
+    PARAPHRASER,
     RELAXED,
     SIMILARITY,
+    SPELLING,
+    TOKEN_GRADIENTS,
+    TRANSLATOR,
     TRIGGER,
 )
 
@@ -33,14 +38,30 @@ Without `--goal` an attack has the goal that it was published with, any wrong la
 wants any wrong label and sees predicted labels alone, so that searches which keep only what helps try
 single words. Attacks that need gradients follow them to a target, and refuse `hard-label`.
 
+Causal language models (GPT-2, Llama, ...) are attacked by `gcg`. A row of the data has a prompt,
+which goes into the tokenizer's chat template where it has one, and what the model is to begin its
+answer with:
+
+```
+withstand attack MODEL --data PROMPTS.jsonl --recipe gcg --text prompt --reference target
+```
+
 What an attack needs beside the victim's answers: *gradient* and *its words* are had of a transformers
-model; *encoder* is `--similarity`, *masked LM* and *LM* are `--masked-lm`; small ones install with
-Withstand. `--resource vectors=FILE` puts word vectors of your own in the place of the table of
-neighbours, and `--resource tagger=MODEL` a spaCy model in that of the tagger, wherever an attack reads
-them. Thresholds stay: with the published counter-fitted vectors TextFooler's is `--set min_cosine=0.5`
-in its code, and 0.7 in the paper. `withstand ls resources -v` says what is built in.
-Withstand. *Trigger* is a file that `withstand trigger` finds on a transformers model; it is named behind
-the attack (`universal-trigger:FILE`) and works on victims of all kinds.
+model, *token gradient* and *its tokenizer* of a causal language model; *encoder* is `--similarity`,
+*masked LM* and *LM* are `--masked-lm`; small ones install with Withstand. `--resource vectors=FILE`
+puts word vectors of your own in the place of the table of neighbours, and `--resource tagger=MODEL` a
+spaCy model in that of the tagger, wherever an attack reads them. Thresholds stay: with the published
+counter-fitted vectors TextFooler's is `--set min_cosine=0.5` in its code, and 0.7 in the paper.
+`withstand ls resources -v` says what is built in.
+
+*Trigger* is a file that `withstand trigger` finds on a transformers model; it is named behind the attack
+(`universal-trigger:FILE`) and works on victims of all kinds. *Paraphraser*, *translator* and
+*back-translator* are encoder-decoders of yours, named by the options of those names.
+
+Models that write (T5, BART, Marian, ...) are attacked by `morpheus` and `seq2sick`, and by any other
+attack that only asks, with `--goal minimize-bleu[:BLEU]` or `--goal non-overlapping`. What should have
+been written is in the column `--reference`; without one, what counts is how far the text goes from that
+of the untouched input.
 """
 NEEDS = {
     FIRST_ORDER: "gradient",
@@ -50,6 +71,11 @@ NEEDS = {
     FLUENCY: "LM",
     RELAXED: "gradient",
     TRIGGER: "trigger",
+    PARAPHRASER: "paraphraser",
+    TRANSLATOR: "translator",
+    BACK_TRANSLATOR: "back-translator",
+    TOKEN_GRADIENTS: "token gradient",
+    SPELLING: "its tokenizer",
 }
 
 

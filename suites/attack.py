@@ -16,11 +16,15 @@ from attacks.drafts import KEEP
 from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
 from attacks.errors import AttackError
+from attacks.models import Model
 from attacks.outcomes import Example
+from attacks.protocols import ContinuationGoal
+from attacks.recipe import Recipe
 from attacks.resources.own import OPENERS, file_hashes, resolved
-from attacks.victims import equipped
+from attacks.victims import check_answers, equipped
 from harness.auxiliaries import Auxiliaries
 from harness.model_checks import LONGEST
+from harness.plan import PlanError
 from reports.folder import RunFolder
 from reports.manifest import collect
 from reports.progress import Progress
@@ -29,7 +33,7 @@ from suites.draft import chosen_draft, loaded_draft
 from suites.endpoint import Limits, is_endpoint, open_endpoint
 from suites.evidence import Collector, Target, UnusableModelError, sample
 from suites.findings import audit_results
-from suites.subject import put_on_record, victim_on_record
+from suites.subject import causal_on_record, put_on_record, victim_on_record, writer_on_record
 
 
 @dataclass(frozen=True)
@@ -37,13 +41,18 @@ class AttackRequest:
     """What decides the outcomes of an attack (batch size, device and window do not).
 
     Attributes:
-        max_length: tokens at which texts are cut (None: whatever the endpoint does).
+        max_length: tokens at which texts are cut (None: whatever the endpoint does; what a causal
+            language model takes, of which nothing is cut).
         labels: an endpoint's label names; empty for other models, which have their own.
         parameters: of the recipe, where they are not its defaults.
         goal: as `attacks.goals.parsed` reads it (None: the recipe's own).
         resources: as `attacks.resources.own.resolved` reads them, in the place of the built-in ones.
         draft: as `suites.draft.chosen_draft` reads it (None: the model itself is asked about all).
         draft_keep: rewrites of a word that it keeps at first (None: as many as it does by itself).
+        reference: column with what a model that writes should write (None: nothing is known).
+        prefix: what such a model is shown before every text.
+        new_tokens: tokens that it writes at the most.
+        paraphraser, paraphrase_prompt, translator, back_translator: see `Auxiliaries`.
     """
 
     model: str
@@ -63,11 +72,25 @@ class AttackRequest:
     resources: Mapping[str, str] = field(default_factory=dict)
     draft: str | None = None
     draft_keep: int | None = None
+    reference: str | None = None
+    prefix: str | None = None
+    new_tokens: int | None = None
+    paraphraser: str | None = None
+    paraphrase_prompt: str | None = None
+    translator: str | None = None
+    back_translator: str | None = None
 
     @property
     def auxiliaries(self) -> Auxiliaries:
         """The models that recipes need beside the victim."""
-        return Auxiliaries(self.similarity, self.masked_lm)
+        return Auxiliaries(
+            self.similarity,
+            self.masked_lm,
+            self.paraphraser,
+            self.paraphrase_prompt or "{text}",
+            self.translator,
+            self.back_translator,
+        )
 
     def to_toml(self) -> str:
         """The request as the run folder keeps it."""
@@ -108,15 +131,22 @@ def attack_run(
     remote = None
     if is_endpoint(request.model):
         remote = open_endpoint(request.model, request.labels, limits)
-        equipped(remote, {}, [recipe])
-    labels, examples = _load(request)
+    labels = _labels(request, recipe)
     if request.goal is not None:
-        recipe = recipe.aimed_at(goals.parsed(request.goal, labels))
+        recipe = recipe.aimed_at(goals.parsed(request.goal, labels or ()))
+    if remote is not None:
+        equipped(remote, {}, [recipe])
+    if labels is None:
+        continues = _continues(request, recipe)
+        check_answers(recipe, "text", continues=continues)
+    else:
+        check_answers(recipe, None)
     draft = None
     if request.draft is not None:
         keep = KEEP if request.draft_keep is None else request.draft_keep
         draft = chosen_draft(request.draft, keep, labels, request.model)
         recipe.drafted(draft)
+    examples = _examples(request, labels)
     if remote is not None and cache is not None:
         # So that another model behind the same URL is not taken for the one that the cache knows.
         remote.recognize()
@@ -136,14 +166,7 @@ def attack_run(
     ) as folder:
         if remote is not None:
             put_on_record(folder, request.model, remote.fingerprint)
-        victim = remote or victim_on_record(
-            folder,
-            request.model,
-            labels=labels,
-            max_length=request.max_length or LONGEST,
-            device=device,
-            data=None,
-        )
+        victim = remote or _loaded(request, labels, folder, device)
         models = request.auxiliaries.load(recipe.needs, device)
         if draft is not None:
             draft, beside = loaded_draft(draft, labels, device, request.max_length or LONGEST)
@@ -159,7 +182,11 @@ def attack_run(
             cache=answers,
         )
         outcomes = collector.attack(recipe, "test", chosen)
-        broken = [o for o in outcomes if o.status == "errored" and o.predicted_before is None]
+        broken = [
+            o
+            for o in outcomes
+            if o.status == "errored" and o.predicted_before is None and o.written_before is None
+        ]
         if broken and len(broken) == len(outcomes):
             raise UnusableModelError(
                 f"The model gave no usable answer to any of the {len(outcomes)} examples. The first "
@@ -171,15 +198,89 @@ def attack_run(
         return summarize(folder, results["attacks"][0], request)
 
 
-def _load(request: AttackRequest) -> tuple[tuple[str, ...], Sequence[Example]]:
-    """Label names of the model and the examples; every mismatch is found before the weights load."""
-    from harness.model_checks import classifier_labels
-    from harness.splits import load_split
+def _labels(request: AttackRequest, recipe: Recipe) -> tuple[str, ...] | None:
+    """Label names of the model, None of one that writes; no weights are loaded.
 
-    remote = is_endpoint(request.model)
-    labels = request.labels if remote else classifier_labels(request.model)
-    split = load_split(request.data, text=request.text, label=request.label, labels=labels)
-    return labels, split.rows
+    Raises PlanError where something was said that is for models of the other kind.
+    """
+    from harness.model_checks import check_model, classifier_labels
+
+    if is_endpoint(request.model):
+        labels: tuple[str, ...] | None = request.labels
+    elif (facts := check_model(request.model, classify=False)).writer or facts.causal:
+        labels = None
+    else:
+        # Of a model without either head the attack says which of the two is missing.
+        if request.goal is None:
+            check_answers(recipe, None)
+        labels = classifier_labels(request.model)
+    given = {"--reference": request.reference, "--prefix": request.prefix}
+    given["--new-tokens"] = None if request.new_tokens is None else str(request.new_tokens)
+    stray = [option for option, value in given.items() if value is not None]
+    if labels is not None and stray:
+        raise PlanError(
+            f"{stray[0]} is for models that write, and {request.model} answers with labels."
+        )
+    return labels
+
+
+def _continues(request: AttackRequest, recipe: Recipe) -> bool:
+    """Whether a model that writes is a causal language model, which goes on with its prompts.
+
+    Raises PlanError where something was said that is for the others, or left out that it needs.
+    """
+    from harness.model_checks import check_model
+
+    if not check_model(request.model, classify=False).causal:
+        return False
+    if request.prefix is not None or request.new_tokens is not None:
+        option = "--prefix" if request.prefix is not None else "--new-tokens"
+        raise PlanError(
+            f"{option} is for encoder-decoders, and {request.model} is a causal language model: it goes "
+            "on with the text as it stands in the data."
+        )
+    if request.reference is None and isinstance(recipe.goal, ContinuationGoal):
+        raise PlanError(
+            f"The attack '{recipe.name}' makes a model write a given text. Name the column that has it: "
+            "--reference COLUMN."
+        )
+    return True
+
+
+def _examples(request: AttackRequest, labels: tuple[str, ...] | None) -> Sequence[Example]:
+    """The examples in the order of `stratified_order`; what is wrong with them is a HarnessError."""
+    from harness.data import load_texts
+    from harness.splits import load_split, stratified_order
+
+    if labels is None:
+        texts = load_texts(request.data, text=request.text, reference=request.reference)
+        return stratified_order(texts, 0, "all")
+    return load_split(request.data, text=request.text, label=request.label, labels=labels).rows
+
+
+def _loaded(
+    request: AttackRequest, labels: tuple[str, ...] | None, folder: RunFolder, device: str | None
+) -> Model:
+    """The model under attack, of whatever kind."""
+    from harness.model_checks import check_model
+
+    length = request.max_length or LONGEST
+    if labels is None and check_model(request.model, classify=False).causal:
+        return causal_on_record(folder, request.model, max_length=request.max_length, device=device)
+    if labels is not None:
+        return victim_on_record(
+            folder, request.model, labels=labels, max_length=length, device=device, data=None
+        )
+    from attacks.victims.seq2seq import NEW_TOKENS
+
+    return writer_on_record(
+        folder,
+        request.model,
+        max_length=length,
+        new_tokens=request.new_tokens or NEW_TOKENS,
+        prefix=request.prefix or "",
+        device=device,
+    )
 
 
 def summarize(
@@ -202,6 +303,7 @@ def summarize(
         "queries": attack["queries"],
         "seconds": attack["seconds"],
         "words_changed": attack["words_changed"],
+        **({"written": attack["written"]} if "written" in attack else {}),
     }
 
 
@@ -216,8 +318,7 @@ def show(summary: Mapping[str, Any]) -> None:
         f"{summary['data']}",
         *(_told(summary["goal"]) if summary["goal"] else ()),
         *([f"  draft                {summary['draft']}"] if summary["draft"] else ()),
-        f"  clean accuracy       {shown_estimate(summary['clean_accuracy'])}",
-        f"  robust accuracy      {shown_estimate(summary['robust_accuracy'])}",
+        *_rates(summary),
         f"  attack success rate  {shown_estimate(summary['attack_success_rate'])}",
         "  outcomes             "
         + ", ".join(f"{counts[key]} {key.replace('_', ' ')}" for key in counts if key != "total"),
@@ -229,6 +330,22 @@ def show(summary: Mapping[str, Any]) -> None:
         share = f"{changed['share']:.0%} of the text"
         lines.append(f"  words changed        {changed['mean']:.1f} a success ({share})")
     print("\n".join([*lines, f"  run folder           {summary['run']}"]))
+
+
+def _rates(summary: Mapping[str, Any]) -> list[str]:
+    """What a model's answers are worth before and after: accuracies, or BLEU of one that writes."""
+    from suites.terminal import shown_estimate
+
+    if "written" not in summary:
+        return [
+            f"  clean accuracy       {shown_estimate(summary['clean_accuracy'])}",
+            f"  robust accuracy      {shown_estimate(summary['robust_accuracy'])}",
+        ]
+    before, after = (summary["written"][key] for key in ("bleu_before", "bleu_after"))
+    return [
+        f"  mean BLEU before     {shown_estimate(before, percent=False)}",
+        f"  mean BLEU after      {shown_estimate(after, percent=False)}",
+    ]
 
 
 def _told(goal: str) -> list[str]:

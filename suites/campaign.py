@@ -221,4 +221,7 @@ def to_record(outcome: Outcome, campaign: Campaign) -> OutcomeRecord:
         queries=outcome.queries,
         unique_queries=outcome.unique_queries,
         error=outcome.error,
+        reference=outcome.reference,
+        written_before=outcome.written_before,
+        written_after=outcome.written_after,
     )

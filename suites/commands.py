@@ -72,9 +72,10 @@ def attack(
     goal: Annotated[
         str | None,
         typer.Option(
-            metavar="untargeted|targeted:LABEL|hard-label",
+            metavar="untargeted|targeted:LABEL|hard-label|minimize-bleu[:BLEU]|non-overlapping",
             help="What counts as success: any wrong label, this one (a name or a number from 0), or any "
-            "wrong label seen without probabilities (default: the recipe's own).",
+            "wrong label seen without probabilities; of a model that writes, a text with a BLEU as low "
+            "as this (0), or without a word in its place (default: the recipe's own).",
         ),
     ] = None,
     draft: Annotated[
@@ -103,6 +104,39 @@ def attack(
             help="Your own in the place of a built-in resource: word vectors, or a spaCy model for "
             "parts of speech (see `withstand ls resources -v`).",
         ),
+    ] = None,
+    paraphraser: Annotated[
+        str | None, typer.Option(help="Encoder-decoder that rephrases, for recipes that need one.")
+    ] = None,
+    paraphrase_prompt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PROMPT",
+            help="What the paraphraser is shown, with {text} and, for its syntax, {control} "
+            "(default: the text alone).",
+        ),
+    ] = None,
+    translator: Annotated[
+        str | None,
+        typer.Option(help="Encoder-decoder into another language, for back-translation."),
+    ] = None,
+    back_translator: Annotated[
+        str | None, typer.Option(help="Encoder-decoder back from that language.")
+    ] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            help="Column with what a model that writes should write (default: none; then what it writes "
+            "for the untouched text is what counts)."
+        ),
+    ] = None,
+    prefix: Annotated[
+        str | None,
+        typer.Option(help='Goes before every text of a model that writes ("summarize: " for T5).'),
+    ] = None,
+    new_tokens: Annotated[
+        int | None,
+        typer.Option(min=1, help="Tokens that a model writes at the most (default: 128)."),
     ] = None,
     labels: Annotated[
         str, typer.Option(help="An endpoint's label names, in order, with commas between.")
@@ -148,6 +182,13 @@ def attack(
         resources=dict(_pair(text, "--resource", "NAME=VALUE") for text in resource or []),
         draft=draft,
         draft_keep=draft_keep,
+        reference=reference,
+        prefix=prefix,
+        new_tokens=new_tokens,
+        paraphraser=paraphraser,
+        paraphrase_prompt=paraphrase_prompt,
+        translator=translator,
+        back_translator=back_translator,
     )
     summary = attack_run(
         request,

@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 GRADIENT = "gradient"
 
 
-def chosen_draft(spec: str, keep: int, labels: Sequence[str], victim: str) -> Draft:
+def chosen_draft(spec: str, keep: int, labels: Sequence[str] | None, victim: str) -> Draft:
     """The draft by name: "gradient", or another classifier (a folder, a bundle or a Hugging Face id).
 
-    No weights are loaded. Raises PlanError where the victim is an endpoint and its gradient is wanted,
-    or the other classifier has other labels; HarnessError where it is none.
+    No weights are loaded. Raises PlanError where the victim has no labels (None), is an endpoint whose
+    gradient is wanted, or the other classifier has other labels; HarnessError where it is none.
     """
     from harness.model_checks import classifier_labels
+
+    if labels is None:
+        raise PlanError(f"{victim} writes text, and only attacks on classifiers can be drafted.")
 
     if spec != GRADIENT:
         theirs = tuple(classifier_labels(spec))
@@ -42,7 +45,7 @@ def chosen_draft(spec: str, keep: int, labels: Sequence[str], victim: str) -> Dr
 
 
 def loaded_draft(
-    draft: Draft, labels: Sequence[str], device: str | None, max_length: int
+    draft: Draft, labels: Sequence[str] | None, device: str | None, max_length: int
 ) -> tuple[Draft, dict[str, Model]]:
     """The draft with its fingerprint, and the model behind it, if it has one of its own."""
     if not isinstance(draft, ModelDraft):

@@ -13,14 +13,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
-from attacks.models import Floats, Model, Victim
+from attacks.models import Model, Victim
 from attacks.outcomes import Example
+from attacks.questions import Floats
 from attacks.recipe import Recipe
 from attacks.victims import equipped
 from harness.calibration import fit_temperature
@@ -42,14 +43,14 @@ class Target:
     """What an audit looks at.
 
     Attributes:
-        victim: the model under attack.
+        victim: the model under attack; one that writes has no predictions (`Collector.clean`).
         validation: examples on which the temperature is fitted.
         test: all test examples: clean accuracy is measured on these.
         train: training examples for the gaps; as many as there are test examples at most.
         attacked: the part of `test` that is attacked; `attacked_train` the part of `train`.
     """
 
-    victim: Victim
+    victim: Model
     validation: Sequence[Example]
     test: Sequence[Example]
     train: Sequence[Example]
@@ -92,7 +93,8 @@ class Collector:
         left = [example for example in examples if example.id not in known]
         if left:
             with self.stage(check):
-                logits = predict(self.target.victim, left, progress=self.progress, title=check)
+                victim = cast("Victim", self.target.victim)
+                logits = predict(victim, left, progress=self.progress, title=check)
                 for example, row in zip(left, logits, strict=True):
                     record = _prediction(check, split, example, row)
                     known[example.id] = record

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from attacks.recipe import edits
 from harness.plan import Gate
-from reports import gaps, summaries
+from reports import gaps, statistics, summaries
 from reports.folder import RunFolder
 from reports.records import OutcomeRecord
 from reports.results import (
@@ -133,8 +133,45 @@ def _attack(
                 "victim": round(cost.get("victim_seconds", 0.0), 3),
                 "constraints": round(cost.get("constraint_seconds", 0.0), 3),
             },
+            **_written(outcomes, campaign["recipe"]["parameters"]["goal"]["kind"]),
         },
     )
+
+
+def _written(outcomes: Sequence[OutcomeRecord], goal: str) -> dict[str, Any]:
+    """What is said of a model that writes: mean sentence BLEU before and after, under "written".
+
+    It is smoothed, and against the reference; where an example has none, against what was written for
+    the untouched text, which has no BLEU of its own then. An example on which nothing came nearer to the
+    goal keeps its text. Errored ones are left out. There is none where the goal is that the model begins
+    with a given text: what it writes is known only as far as it does.
+    """
+    from attacks.goals_written import Elicits, bleu
+
+    found = [o for o in outcomes if o.written_before is not None and o.status != "errored"]
+    if not found:
+        return {}
+    if goal == Elicits.__name__:
+        none = Estimate.missing("only the beginning of what it writes is known").to_dict()
+        return {"written": {"bleu_before": none, "bleu_after": none}}
+    groups = summaries.families(found)
+    before = Estimate.missing("without references it is what is compared with")
+    if all(o.reference is not None for o in found):
+        values = [bleu(o.written_before or "", o.reference or "") for o in found]
+        before = statistics.mean(values, groups, method="bca")
+    after = [
+        bleu(
+            (o.written_before if o.written_after is None else o.written_after) or "",
+            (o.written_before if o.reference is None else o.reference) or "",
+        )
+        for o in found
+    ]
+    return {
+        "written": {
+            "bleu_before": before.to_dict(),
+            "bleu_after": statistics.mean(after, groups, method="bca").to_dict(),
+        }
+    }
 
 
 def _by_attack(

@@ -10,7 +10,10 @@ from harness.session import model_record
 from reports.folder import RunFolder
 
 if TYPE_CHECKING:
+    from attacks.victims.causal import HuggingFaceCausal
     from attacks.victims.huggingface import HuggingFaceVictim
+    from attacks.victims.seq2seq import HuggingFaceWriter
+    from harness.other_models import LoadedWriter
 
 
 def victim_on_record(
@@ -49,6 +52,74 @@ def victim_on_record(
         max_length=max_length,
         device=device,
     )
+
+
+def writer_on_record(
+    folder: RunFolder,
+    spec: str,
+    *,
+    max_length: int,
+    new_tokens: int,
+    prefix: str,
+    device: str | None,
+) -> HuggingFaceWriter:
+    """Load a model that writes and record what it is, as `victim_on_record` does.
+
+    Raises PlanError where a resumed run began with other weights.
+    """
+    from attacks.victims.seq2seq import HuggingFaceWriter
+    from harness.other_models import load_writer
+
+    loaded = load_writer(spec)
+    _put_writer_on_record(folder, loaded)
+    return HuggingFaceWriter(
+        loaded.model,
+        loaded.tokenizer,
+        fingerprint=loaded.fingerprint,
+        max_length=max_length,
+        new_tokens=new_tokens,
+        prefix=prefix,
+        device=device,
+    )
+
+
+def causal_on_record(
+    folder: RunFolder, spec: str, *, max_length: int | None, device: str | None
+) -> HuggingFaceCausal:
+    """Load a causal language model and record what it is, as `victim_on_record` does.
+
+    It is asked in its chat template where its tokenizer has one. `max_length` bounds prompt and target
+    together (None: what the model takes).
+
+    Raises PlanError where a resumed run began with other weights.
+    """
+    from attacks.victims.causal import HuggingFaceCausal
+    from harness.other_models import load_causal
+
+    loaded = load_causal(spec)
+    _put_writer_on_record(folder, loaded)
+    return HuggingFaceCausal(
+        loaded.model,
+        loaded.tokenizer,
+        fingerprint=loaded.fingerprint,
+        chat=bool(loaded.tokenizer.chat_template),
+        max_length=loaded.longest if max_length is None else max_length,
+        device=device,
+    )
+
+
+def _put_writer_on_record(folder: RunFolder, loaded: LoadedWriter) -> None:
+    spec = loaded.source.spec
+    began = put_on_record(
+        folder,
+        spec,
+        loaded.fingerprint,
+        files=loaded.files,
+        parameters=sum(p.numel() for p in loaded.model.parameters()),
+        trained=model_record(spec),
+    )
+    if began is not None:
+        _same(folder, began, spec, loaded.fingerprint, None)
 
 
 def put_on_record(

@@ -67,7 +67,7 @@ def trigger(
     """Find a few words that, put before any text, have a model answer one label."""
     from attacks.engine.scheduler import EngineConfig
     from attacks.universal import Settings
-    from harness.model_checks import input_length
+    from harness.model_checks import LONGEST, input_length
     from reports.progress import progress
     from suites.endpoint import is_endpoint
     from suites.trigger import TriggerRequest, show, trigger_run
@@ -87,7 +87,7 @@ def trigger(
         seed=seed,
         text=tuple(text or ("text",)),
         label=label,
-        max_length=input_length(model, max_length),
+        max_length=input_length(model, max_length) or LONGEST,
         settings=Settings(
             length=length,
             field=field,

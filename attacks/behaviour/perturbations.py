@@ -8,7 +8,7 @@ import numpy as np
 
 from attacks.corruptions import chosen, generator
 from attacks.errors import AttackError
-from attacks.models import Inputs
+from attacks.questions import Inputs
 from attacks.text import Text
 
 Change = Callable[[str, np.random.Generator], str]

@@ -9,12 +9,13 @@ import numpy as np
 
 from attacks.behaviour.tests import BehaviouralTest
 from attacks.engine.asking import ask_all
-from attacks.engine.attempt import softmax
 from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
 from attacks.errors import AttackError
-from attacks.models import Floats, Inputs, Victim
+from attacks.models import Victim
 from attacks.protocols import VICTIM, Ask
+from attacks.questions import Floats, Inputs
+from attacks.rounding import softmax
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from typing import ClassVar, Literal, Protocol
 import numpy as np
 
 from attacks.errors import AttackError
-from attacks.goals import DECIMALS, predicted
-from attacks.models import Floats, Inputs
+from attacks.questions import Floats, Inputs
+from attacks.rounding import DECIMALS, predicted
 
 Case = str | Inputs
 """One text: a string, or the strings of several fields."""

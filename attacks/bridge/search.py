@@ -18,7 +18,6 @@ from attacks.bridge.wrappers import strings
 from attacks.engine.attempt import Attempt, NothingToAttack
 from attacks.errors import AttackError
 from attacks.goals import Untargeted
-from attacks.models import Floats, Inputs, Slopes, Swaps
 from attacks.protocols import (
     FIRST_ORDER,
     SIMILARITY,
@@ -30,6 +29,7 @@ from attacks.protocols import (
     Search,
     Steps,
 )
+from attacks.questions import Floats, Inputs, Slopes, Swaps
 from attacks.text import Text, rewritten
 
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from attacks.bridge.importing import textattack
 from attacks.errors import AttackError
-from attacks.models import Floats, Inputs, Victim, WhiteBox
+from attacks.models import Victim, WhiteBox
+from attacks.questions import Floats, Inputs
 from attacks.victims.first_order import HuggingFaceFirstOrder
 from attacks.victims.function import logarithms
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from attacks.errors import AttackError
-from attacks.models import Fit, Floats
 from attacks.protocols import FLUENCY, Ask, Steps
+from attacks.questions import Fit, Floats
 from attacks.text import Candidate, changed_between
 
 DECIMALS = 4

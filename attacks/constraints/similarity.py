@@ -9,9 +9,9 @@ from typing import Literal
 
 from attacks.constraints.changes import excerpt, field_length
 from attacks.errors import AttackError
-from attacks.goals import DECIMALS
-from attacks.models import Floats, Inputs
 from attacks.protocols import SIMILARITY, Ask, Steps
+from attacks.questions import Floats, Inputs
+from attacks.rounding import DECIMALS
 from attacks.text import Candidate, changed_between
 
 Metric = Literal["angular", "cosine"]

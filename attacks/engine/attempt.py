@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from attacks.engine.judging import asking, judging
 from attacks.engine.ledger import Ledger
 from attacks.engine.promising import promising
 from attacks.errors import AttackError
-from attacks.goals import predicted
-from attacks.models import Floats, Inputs, Relax, Relaxation, Relaxed, Slopes, Swaps, Written
 from attacks.outcomes import Example
 from attacks.protocols import (
     FIRST_ORDER,
     RELAXED,
+    TOKEN_GRADIENTS,
     VICTIM,
-    AnyGoal,
     Ask,
     Constraint,
     ModelConstraint,
@@ -28,14 +26,23 @@ from attacks.protocols import (
     Sloped,
     Steps,
     TextGoal,
-    WrittenGoal,
     proposals,
 )
+from attacks.questions import (
+    Coordinates,
+    Floats,
+    Inputs,
+    Relax,
+    Relaxation,
+    Relaxed,
+    Slopes,
+    Swaps,
+    TokenChoices,
+    Written,
+)
 from attacks.recipe import Recipe
+from attacks.rounding import comparable, predicted, softmax
 from attacks.text import Candidate, changed_between
-
-GAIN_DECIMALS = 4
-"""First-order estimates are compared after rounding to so many decimals of the largest."""
 
 NO_PROBABILITIES = np.empty(0, dtype=np.float32)
 """Of a victim that writes."""
@@ -78,8 +85,9 @@ class Attempt:
         self.reach: Sequence[int] | None = None
         self.seed = seed
         self.left_out = False
-        self.judged = _judging(recipe.goal, example)
+        self.judged = judging(recipe.goal, example, self._reference)
         self.temperature = temperature
+        self._question = asking(recipe.goal, example)
         self._budget = query_budget
         self._ledger = Ledger()
 
@@ -225,7 +233,7 @@ class Attempt:
         if affordable:
             self.queries += len(affordable)
             try:
-                answers = yield Ask(VICTIM, tuple(c.strings for c in affordable))
+                answers = yield Ask(VICTIM, tuple(map(self._question, affordable)))
             except GeneratorExit:  # never asked: another branch of the search came to an end
                 self.queries -= len(affordable)
                 self._ledger.refund(new)
@@ -267,6 +275,27 @@ class Attempt:
         """How much words of the original weigh by the gradient (`Slopes.weights`), as `first_order`."""
         slopes, _ = yield from self._slopes(dict.fromkeys(indices, ()), self.original)
         return dict(zip(indices, comparable(slopes.weights), strict=True))
+
+    def coordinates(
+        self, current: Candidate, most: int, *, ascii_only: bool
+    ) -> Steps[TokenChoices]:
+        """The tokens that `current` has more than the original, and for each `most` that a gradient
+        proposes (see `attacks.questions.Coordinates`). It is one query of the text.
+
+        Raises BudgetSpent as `score` does.
+        """
+        if not self._affordable([current])[0]:
+            raise BudgetSpent
+        self.queries += 1
+        asked = Coordinates(
+            current.strings,
+            self.example.reference or "",
+            self.original.strings,
+            most,
+            ascii_only,
+        )
+        answers: list[TokenChoices] = yield Ask(TOKEN_GRADIENTS, (asked,))
+        return answers[0]
 
     def _slopes(
         self, options: Mapping[int, Sequence[str]], current: Candidate
@@ -359,6 +388,13 @@ class Attempt:
         confidence = float(answer[self.example.label])
         return Scored(candidate, score, succeeded, predicted(answer), confidence, answer)
 
+    def _reference(self) -> str | None:
+        """What should have been written: what was written first, where nothing else is known."""
+        if self.example.reference is not None:
+            return self.example.reference
+        written = self.first.written if self.first is not None else None
+        return written.text if written is not None else None
+
     def offer(self, scored: Scored) -> None:
         """Let a text be the attempt's first, and its best where it is nearer to the goal than others."""
         if self.first is None:
@@ -367,42 +403,7 @@ class Attempt:
             self.best = scored
 
 
-def _judging(goal: AnyGoal, example: Example) -> Callable[[Candidate, Any], tuple[float, bool]]:
-    """What judges a candidate and the victim's answer to it.
-
-    Kinds of goal are told apart once: to ask a protocol for every candidate would cost more than the
-    judgement.
-    """
-    label, reference = example.label, example.reference
-    if isinstance(goal, WrittenGoal):
-        judge_written = goal.judge_written
-        return lambda _, written: judge_written(written, reference)
-    if isinstance(goal, TextGoal):
-        judge_text = goal.judge_text
-        return lambda candidate, probabilities: judge_text(candidate, probabilities, label)
-    judge = goal.judge
-    return lambda _, probabilities: judge(probabilities, label)
-
-
-def comparable(row: Floats) -> list[float]:
-    """Estimates relative to the largest and rounded, so that float noise decides nothing."""
-    largest = float(np.abs(row).max(initial=0.0)) or 1.0
-    found: list[float] = (row.astype(np.float64) / largest).round(GAIN_DECIMALS).tolist()
-    return found
-
-
 def derive_seed(seed: int, example_id: str, recipe: str) -> int:
     """A 64-bit seed for one example under one recipe; equal inputs give equal seeds everywhere."""
     digest = hashlib.sha256(f"{seed}\x1f{example_id}\x1f{recipe}".encode()).digest()
     return int.from_bytes(digest[:8], "big")
-
-
-def softmax(logits: Floats, temperature: float) -> Floats:
-    """Class probabilities of logits / temperature, over the last axis, in float64 internally."""
-    scaled = logits.astype(np.float64) / temperature
-    scaled -= scaled.max(axis=-1, keepdims=True)
-    exponentials = np.exp(scaled)
-    probabilities: Floats = (exponentials / exponentials.sum(axis=-1, keepdims=True)).astype(
-        np.float32
-    )
-    return probabilities

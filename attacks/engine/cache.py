@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from attacks.engine.store import Store
-from attacks.models import Answer, Question
+from attacks.questions import Answer, Question, Written, worth_keeping
 
 Key = tuple[str, Question]
 """(model fingerprint, question)."""
@@ -43,9 +43,15 @@ class Cache:
         return row
 
     def put(self, key: Key, row: Answer) -> None:
-        """Remember an answer."""
+        """Remember an answer, if it is worth it."""
+        if not worth_keeping(row):
+            return
         self._remember(key, row)
-        if self._store is not None and isinstance(key[1], tuple) and isinstance(row, np.ndarray):
+        if (
+            self._store is not None
+            and isinstance(key[1], tuple)
+            and isinstance(row, np.ndarray | Written)
+        ):
             self._store.put(key[0], key[1], row)
 
     def __enter__(self) -> Cache:

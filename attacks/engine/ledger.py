@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from attacks.models import Question, passes
+from attacks.questions import Question, passes
 
 
 @dataclass

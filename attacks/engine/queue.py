@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sized
 from dataclasses import dataclass, field
 
-from attacks.models import Model, Question
+from attacks.models import Model
+from attacks.questions import Question
 
 BUCKET = 8
 """Tokens by which bucket lengths grow; encodings are padded to their bucket's length.

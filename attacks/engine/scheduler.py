@@ -20,13 +20,24 @@ from attacks.engine.attempt import Attempt, BudgetSpent, NothingToAttack
 from attacks.engine.cache import Cache
 from attacks.engine.queue import Queue
 from attacks.errors import AttackError
-from attacks.models import Answer, Model, Question, Truncating, finite, passes
+from attacks.models import Model, Truncating
 from attacks.outcomes import BatchHalved, Change, Event, Example, Finished, Outcome, Status, Tick
-from attacks.protocols import ABILITIES, FIRST_ORDER, PULLS, RELAXED, VICTIM, Ask, Scored, Steps
+from attacks.protocols import (
+    ABILITIES,
+    FIRST_ORDER,
+    PULLS,
+    RELAXED,
+    TOKEN_GRADIENTS,
+    VICTIM,
+    Ask,
+    Scored,
+    Steps,
+)
+from attacks.questions import Answer, Question, finite, passes
 from attacks.recipe import Recipe
 from attacks.victims import check_goal
 
-JUDGES = (VICTIM, FIRST_ORDER, PULLS, RELAXED)
+JUDGES = (VICTIM, FIRST_ORDER, PULLS, RELAXED, TOKEN_GRADIENTS)
 """Models that have the victim run an input: what they are asked is a query, or many (`passes`)."""
 
 

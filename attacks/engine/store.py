@@ -11,28 +11,30 @@ from pathlib import Path
 import numpy as np
 
 from attacks.errors import AttackError
-from attacks.models import Floats, Inputs
+from attacks.questions import Floats, Inputs, Written
 
 PENDING = 1000
 """Rows that are held back before they are written; a process that is killed loses no more."""
 PATIENCE = 60.0
 """Seconds to wait while another process writes."""
 SCHEMA = 1
+Kept = bytes | str
+"""A row of numbers, or what was written as JSON: SQLite keeps the type with the value."""
 
 
 class Store:
-    """Rows of numbers by model fingerprint and text, in one SQLite file.
+    """Rows of numbers, and what was written, by model fingerprint and text, in one SQLite file.
 
     Several processes may use one file at a time. What decides an answer is in the fingerprint (weights,
     length at which texts are cut); another machine or another version of torch may differ in the last
-    bits, which no outcome depends on (`attacks.goals.DECIMALS`).
+    bits, which no outcome depends on (`attacks.rounding.DECIMALS`).
 
     Raises AttackError, here and in every method, where the file is none of ours or cannot be used.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._pending: dict[tuple[str, str], bytes] = {}
+        self._pending: dict[tuple[str, str], Kept] = {}
         with self._explained():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(path, timeout=PATIENCE)
@@ -52,9 +54,9 @@ class Store:
                 )
                 self._database.execute(f"PRAGMA user_version={SCHEMA}")
 
-    def get(self, model: str, inputs: Inputs) -> Floats | None:
-        """The row of a text, or None."""
-        key = (model, _written(inputs))
+    def get(self, model: str, inputs: Inputs) -> Floats | Written | None:
+        """The answer to a text, or None."""
+        key = (model, _key(inputs))
         found = self._pending.get(key)
         if found is None:
             with self._explained():
@@ -63,11 +65,18 @@ class Store:
             if line is None:
                 return None
             found = line[0]
+        if isinstance(found, str):
+            return Written(*json.loads(found))
         return np.frombuffer(found, dtype="<f4").astype(np.float32)
 
-    def put(self, model: str, inputs: Inputs, row: Floats) -> None:
-        """Keep a row; it is written with the next `PENDING` or by `flush`."""
-        self._pending[model, _written(inputs)] = row.astype("<f4").tobytes()
+    def put(self, model: str, inputs: Inputs, answer: Floats | Written) -> None:
+        """Keep an answer; it is written with the next `PENDING` or by `flush`."""
+        kept: Kept
+        if isinstance(answer, Written):
+            kept = json.dumps([answer.text, answer.likelihood])
+        else:
+            kept = answer.astype("<f4").tobytes()
+        self._pending[model, _key(inputs)] = kept
         if len(self._pending) >= PENDING:
             self.flush()
 
@@ -91,5 +100,5 @@ class Store:
             ) from error
 
 
-def _written(inputs: Inputs) -> str:
+def _key(inputs: Inputs) -> str:
     return json.dumps(inputs)  # ASCII: lone surrogates too

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from attacks.goals import Untargeted
-from attacks.models import Relaxation
 from attacks.protocols import RELAXED
+from attacks.questions import Relaxation
 from attacks.recipe import Recipe
 from attacks.searches import RelaxedSamples
 from attacks.transformations import AnyToken

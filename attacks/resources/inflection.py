@@ -53,6 +53,20 @@ def slots(form: str, lemma: str, pos: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def forms(lemma: str, pos: str) -> tuple[str, ...]:
+    """Every form of `lemma`, the base form first, then slot by slot, all that a slot has ("learned",
+    "learnt"); the base form alone where the part of speech has no other.
+    """
+    if (lemma, pos) == ("be", "v"):
+        return ("be", *sorted(_BE))
+    listed = _table().get((lemma, pos))
+    if listed is None:
+        listed = tuple((regular(lemma, slot) or "",) for slot in SLOTS.get(pos, ()))
+    return tuple(
+        dict.fromkeys(form for form in (lemma, *(f for slot in listed for f in slot)) if form)
+    )
+
+
 def regular(lemma: str, slot: str) -> str | None:
     """What the spelling rules alone give; None for degrees of comparison, which are always listed."""
     if slot in ("NNS", "VBZ"):

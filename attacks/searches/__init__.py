@@ -3,6 +3,7 @@
 from attacks.searches.beam import Beam
 from attacks.searches.by_severity import BySeverity
 from attacks.searches.character_positions import CharacterPositions
+from attacks.searches.coordinate_gradient import CoordinateGradient
 from attacks.searches.differential_evolution import DifferentialEvolution
 from attacks.searches.draws import Draws
 from attacks.searches.exhaustive import Exhaustive
@@ -12,6 +13,7 @@ from attacks.searches.in_turn import InTurn, Stage
 from attacks.searches.once import Once
 from attacks.searches.one_step import OneStep
 from attacks.searches.particle_swarm import LevySwarm, ParticleSwarm
+from attacks.searches.passes import Passes
 from attacks.searches.relaxed_samples import RelaxedSamples
 from attacks.searches.weighted_saliency import WeightedSaliency
 from attacks.searches.word_importance import WordImportance
@@ -20,6 +22,7 @@ __all__ = [
     "Beam",
     "BySeverity",
     "CharacterPositions",
+    "CoordinateGradient",
     "DifferentialEvolution",
     "Draws",
     "Exhaustive",
@@ -31,6 +34,7 @@ __all__ = [
     "Once",
     "OneStep",
     "ParticleSwarm",
+    "Passes",
     "RelaxedSamples",
     "Stage",
     "WeightedSaliency",

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 from attacks.engine.attempt import Attempt
-from attacks.models import Relaxation
 from attacks.protocols import Scored, Steps
+from attacks.questions import Relaxation
 from attacks.text import rewritten
 
 

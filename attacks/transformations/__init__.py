@@ -17,6 +17,7 @@ from attacks.transformations.imperceptible import (
     InvisibleCharacter,
     ReorderedCharacters,
 )
+from attacks.transformations.inflections import Inflections
 from attacks.transformations.lookalikes import Homoglyph, MarkedLetters
 from attacks.transformations.masked_words import MaskedWords
 from attacks.transformations.noise import (
@@ -27,6 +28,8 @@ from attacks.transformations.noise import (
     OtherNumber,
 )
 from attacks.transformations.prepended import Prepended
+from attacks.transformations.rephrasing import BackTranslations, Paraphrases
+from attacks.transformations.suffix import Suffix
 from attacks.transformations.synonyms import EmbeddingNeighbours, WordNetSynonyms
 from attacks.transformations.victim_words import VictimNeighbours
 
@@ -34,6 +37,7 @@ __all__ = [
     "AnyCharacter",
     "AnyToken",
     "AppendedClause",
+    "BackTranslations",
     "Composite",
     "DeleteLetter",
     "DeleteWord",
@@ -41,6 +45,7 @@ __all__ = [
     "EmbeddingNeighbours",
     "Homoglyph",
     "Homophones",
+    "Inflections",
     "InsertLetter",
     "InvisibleCharacter",
     "MarkedLetters",
@@ -50,10 +55,12 @@ __all__ = [
     "NeighbouringKey",
     "OtherCase",
     "OtherNumber",
+    "Paraphrases",
     "Prepended",
     "ReorderedCharacters",
     "Sometimes",
     "SubstituteLetter",
+    "Suffix",
     "SwapAdjacent",
     "VictimNeighbours",
     "WordNetSynonyms",

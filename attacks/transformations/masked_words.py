@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from attacks.models import Blank, Words
 from attacks.protocols import MASKED_LM, Ask, Proposal, Steps
+from attacks.questions import Blank, Words
 from attacks.resources import pos
 from attacks.text import Candidate
 from attacks.transformations.case import match_case

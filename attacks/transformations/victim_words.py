@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from attacks.models import Words
 from attacks.protocols import NEAREST_WORDS, Ask, Steps
+from attacks.questions import Words
 from attacks.resources.antonyms import opposed
 from attacks.resources.registry import INFLECTIONS, LEXICON
 from attacks.text import Candidate

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from attacks.engine.asking import ask_all
-from attacks.engine.attempt import softmax
 from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
-from attacks.goals import predicted
-from attacks.models import Inputs, Victim
+from attacks.models import Victim
 from attacks.outcomes import Example
 from attacks.protocols import VICTIM, Ask
+from attacks.questions import Inputs
+from attacks.rounding import predicted, softmax
 from attacks.universal.trigger import Trigger
 
 

@@ -11,14 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from attacks.engine.asking import ask_all
-from attacks.engine.attempt import GAIN_DECIMALS, derive_seed, softmax
+from attacks.engine.attempt import derive_seed
 from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
 from attacks.errors import AttackError
-from attacks.goals import DECIMALS, SMALLEST, predicted
-from attacks.models import Floats, Model, Pull, Pulled, Steerable, Victim, WordVectors
+from attacks.models import Model, Steerable, Victim
 from attacks.outcomes import Example
 from attacks.protocols import PULLS, VICTIM, Ask
+from attacks.questions import Floats, Pull, Pulled, WordVectors
+from attacks.rounding import DECIMALS, GAIN_DECIMALS, SMALLEST, predicted, softmax
 from attacks.universal.found import Found, Round, Settings
 from attacks.universal.trigger import Trigger, random_words
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from attacks.engine.attempt import derive_seed
 from attacks.errors import AttackError
-from attacks.models import Inputs
+from attacks.questions import Inputs
 from attacks.text import Candidate, Text, rewritten
 
 Field = Literal["first", "last"]

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from attacks.errors import AttackError
-from attacks.models import Floats, Inputs, Slopes, Swaps
-from attacks.victims.embedding import called_embedding
+from attacks.questions import Floats, Inputs, Slopes, Swaps
+from attacks.victims.embedding import called_embedding, only, tapped
 from attacks.victims.pieces import Pieces, pieces
 from attacks.victims.transformer import Encoding, TransformersModel, offset
 
@@ -109,27 +108,14 @@ class HuggingFaceFirstOrder(TransformersModel):
 
         `labels` are those of the real rows; None for what the model predicts of the first.
         """
-        seen: list[torch.Tensor] = []
-
-        def tap(module: Any, arguments: Any, output: torch.Tensor) -> torch.Tensor:
-            seen.append(output.detach().requires_grad_())
-            return seen[-1]
-
         with self.evaluating(gradients=True):
-            handle = called_embedding(self._model).register_forward_hook(tap)
-            try:
+            with tapped(self._model) as seen:
                 logits = self._model(**inputs).logits[: len(labels or (0,))].float()
-            finally:
-                handle.remove()
-            if len(seen) != 1 or seen[0].shape[:2] != inputs["input_ids"].shape:
-                raise AttackError(
-                    f"{type(self._model).__name__} does not go through its input embedding once a "
-                    "pass, so it cannot be attacked by gradients. Use an attack that needs none."
-                )
+            vectors = only(seen, inputs["input_ids"], self._model)
             truth = logits.argmax(1) if labels is None else logits.new_tensor(labels).long()
             loss = torch.nn.functional.cross_entropy(logits, truth, reduction="sum")
-            (gradient,) = torch.autograd.grad(loss, seen[0])
-        return logits.detach(), seen[0].detach(), gradient
+            (gradient,) = torch.autograd.grad(loss, vectors)
+        return logits.detach(), vectors.detach(), gradient
 
     def _slopes(
         self,

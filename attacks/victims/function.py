@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from attacks.errors import AttackError
-from attacks.goals import SMALLEST
-from attacks.models import Floats, Inputs, Written
+from attacks.questions import Floats, Inputs, Phrasings, Rephrase, Written
+from attacks.rounding import SMALLEST
 
 
 class FunctionVictim:
@@ -83,6 +83,41 @@ class FunctionWriter:
                 f"strings, and returned {answer!r:.80}."
             )
         return [Written(str(text)) for text in answer]
+
+
+class FunctionRephraser:
+    """A function from texts to other wordings, as a model that answers `Rephrase`.
+
+    Args:
+        function: takes a list of (text, control) pairs and returns for each the texts that could stand
+            in its place, best first. It must depend on nothing else.
+        fingerprint: as of a `FunctionVictim`.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[list[tuple[str, str]]], Sequence[Sequence[str]]],
+        fingerprint: str | None = None,
+    ) -> None:
+        self._function = function
+        self.fingerprint = fingerprint or uuid.uuid4().hex
+
+    def encode(self, inputs: Sequence[Rephrase]) -> list[tuple[str, str]]:
+        """Texts and controls as they are."""
+        return [(item.text, item.control) for item in inputs]
+
+    def run(self, batch: Sequence[tuple[str, str]]) -> list[Phrasings]:
+        """What the function returns, in order.
+
+        Raises AttackError where that is not one list of strings an input.
+        """
+        answer = self._function(list(batch))
+        if len(answer) != len(batch) or any(isinstance(texts, str) for texts in answer):
+            raise AttackError(
+                f"The function that rephrases was given {len(batch)} texts; it must return as many "
+                f"lists of strings, and returned {answer!r:.80}."
+            )
+        return [Phrasings(tuple(dict.fromkeys(map(str, texts)))) for texts in answer]
 
 
 def _plain(batch: Sequence[Inputs]) -> list[str] | list[Inputs]:

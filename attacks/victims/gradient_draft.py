@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from attacks.models import Floats, Slopes
+from attacks.questions import Floats, Slopes
 from attacks.victims.embedding import called_embedding
 from attacks.victims.first_order import HuggingFaceFirstOrder, SwapsEncoding
 

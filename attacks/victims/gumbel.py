@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from attacks.models import Relaxation
+from attacks.questions import Relaxation
 
 
 class Distribution:

@@ -12,7 +12,7 @@ import numpy as np
 import tenacity
 
 from attacks.errors import AttackError
-from attacks.models import Floats, Inputs
+from attacks.questions import Floats, Inputs
 from attacks.victims.function import logarithms
 
 WORTH_ANOTHER_TRY = frozenset({408, 425, 429, 500, 502, 503, 504})

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from attacks.models import Floats, WordVectors
+from attacks.questions import Floats, WordVectors
 from attacks.victims.first_order import HuggingFaceFirstOrder
 from attacks.victims.gradient_draft import HuggingFaceGradientDraft
 from attacks.victims.nearest import SHORTEST, HuggingFaceNearestWords

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from attacks.models import Blank, Fit, Floats, Words
+from attacks.questions import Blank, Fit, Floats, Words
 from attacks.victims.nearest import whole_words
 from attacks.victims.transformer import Encoding, TransformersModel, readable
 

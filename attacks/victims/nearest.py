@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from attacks.models import Inputs, Words
+from attacks.questions import Inputs, Words
 from attacks.victims.embedding import called_embedding
 from attacks.victims.pieces import Pieces, pieces
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from attacks.models import Floats, Pull, Pulled, Swaps, WordVectors
+from attacks.questions import Floats, Pull, Pulled, Swaps, WordVectors
 from attacks.victims.embedding import called_embedding
 from attacks.victims.first_order import HuggingFaceFirstOrder, SwapsEncoding
 from attacks.victims.nearest import whole_words

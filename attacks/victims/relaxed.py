@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from attacks.errors import AttackError
-from attacks.models import Inputs, Relax, Relaxed
+from attacks.questions import Inputs, Relax, Relaxed
 from attacks.victims.gumbel import Distribution
 from attacks.victims.nearest import space_mark
 from attacks.victims.soft_loss import Loss

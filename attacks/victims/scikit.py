@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from attacks.errors import AttackError
-from attacks.models import Floats, Inputs
+from attacks.questions import Floats, Inputs
 from attacks.victims.function import logarithms
 
 JOINT = "\n"

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from attacks.models import Relax
+from attacks.questions import Relax
 from attacks.victims.soft_text import SoftText, last_states
 
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 from itertools import accumulate, chain, pairwise
 from typing import Any
 
-from attacks.models import Inputs
+from attacks.questions import Inputs
 from attacks.victims.cutting import BORDER, Cutting, cutting
 
 Ids = tuple[int, ...]

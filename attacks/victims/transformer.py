@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,7 +12,7 @@ import torch
 
 from attacks.engine.queue import padded_length
 from attacks.errors import AttackError
-from attacks.models import Inputs
+from attacks.questions import Inputs
 from attacks.victims.splicing import Splicer, splicer
 
 ROWS = 4
@@ -146,18 +146,23 @@ class TransformersModel:
         ]
         return torch.tensor(padded, dtype=torch.long)
 
-    @contextmanager
-    def evaluating(self, gradients: bool = False) -> Iterator[None]:
-        """Dropout off; a model that is being trained is put back into training mode."""
-        training = self._model.training
+    def evaluating(self, gradients: bool = False) -> AbstractContextManager[None]:
+        """See the function `evaluating`."""
+        return evaluating(self._model, gradients)
+
+
+@contextmanager
+def evaluating(model: Any, gradients: bool = False) -> Iterator[None]:
+    """Dropout off; a model that is being trained is put back into training mode."""
+    training = model.training
+    if training:
+        model.eval()
+    try:
+        with torch.enable_grad() if gradients else torch.inference_mode():
+            yield
+    finally:
         if training:
-            self._model.eval()
-        try:
-            with torch.enable_grad() if gradients else torch.inference_mode():
-                yield
-        finally:
-            if training:
-                self._model.train()
+            model.train()
 
 
 def _columns(strings: Inputs) -> Inputs:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from attacks.constraints import NoRepeat
 from attacks.engine.scheduler import EngineConfig, Job, run
 from attacks.goals import Untargeted
-from attacks.models import Floats, Inputs
 from attacks.outcomes import Example, Finished, Outcome
 from attacks.protocols import Constraint, Search
+from attacks.questions import Floats, Inputs
 from attacks.recipe import Recipe
 from attacks.text import Candidate, Text
 
@@ -79,3 +79,15 @@ def attack_all(
 
 # Distinct logits; the original's is positive, so that it is right.
 tables = st.permutations([n - 13.5 for n in range(27)]).filter(lambda logits: logits[0] > 0)
+
+
+def reworded(asked: Sequence[tuple[str, str]]) -> list[list[str]]:
+    """Other wordings: words swapped for others of like meaning, and a capital at the beginning."""
+    swaps = {"wonderful": "splendid", "charming": "lovely", "gripping": "tense", "film": "movie"}
+    found = []
+    for text, _ in asked:
+        new = text
+        for word, other in swaps.items():
+            new = new.replace(word, other)
+        found.append([new, text[:1].upper() + text[1:]])
+    return found

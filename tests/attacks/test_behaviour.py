@@ -34,7 +34,7 @@ from attacks.corruptions import corrupted
 from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
 from attacks.errors import AttackError
-from attacks.models import Floats, Inputs
+from attacks.questions import Floats, Inputs
 from attacks.text import Text
 from attacks.victims.function import FunctionVictim
 

@@ -24,9 +24,9 @@ from attacks.constraints import NoRepeat
 from attacks.engine.scheduler import EngineConfig, Job, run
 from attacks.errors import AttackError
 from attacks.goals import Untargeted
-from attacks.models import Inputs
 from attacks.outcomes import Example, Finished, Outcome, Status
 from attacks.protocols import FIRST_ORDER
+from attacks.questions import Inputs
 from attacks.recipe import Recipe
 from attacks.resources import inflection
 from attacks.searches import WordImportance

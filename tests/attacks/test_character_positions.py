@@ -17,8 +17,8 @@ from attacks.constraints.edit_distance import levenshtein
 from attacks.engine.scheduler import Job, run
 from attacks.errors import AttackError
 from attacks.goals import Margin, Untargeted
-from attacks.models import Floats, Inputs
 from attacks.outcomes import Example, Finished, Outcome, Status
+from attacks.questions import Floats, Inputs
 from attacks.recipe import Recipe
 from attacks.searches import CharacterPositions, Draws
 from attacks.searches.character_positions import OneAway

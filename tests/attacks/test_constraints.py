@@ -22,8 +22,8 @@ from attacks.constraints import (
 from attacks.constraints.changes import excerpt
 from attacks.constraints.edit_distance import levenshtein
 from attacks.errors import AttackError
-from attacks.models import Inputs
 from attacks.protocols import Ask, Constraint, ModelConstraint
+from attacks.questions import Inputs
 from attacks.text import Candidate, Text, changed_between
 
 FILM = Text.of("The fine film has a fine plot").candidate

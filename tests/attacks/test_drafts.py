@@ -16,9 +16,10 @@ from attacks.drafts import GradientDraft, ModelDraft
 from attacks.engine.scheduler import EngineConfig, Job, run
 from attacks.errors import AttackError
 from attacks.goals import Margin, Untargeted
-from attacks.models import Floats, Inputs, Model, Swaps
+from attacks.models import Model
 from attacks.outcomes import Example, Finished, Outcome, Status
 from attacks.protocols import DRAFT, Search
+from attacks.questions import Floats, Inputs, Swaps
 from attacks.recipe import Recipe
 from attacks.searches import Beam, Draws, WeightedSaliency, WordImportance
 from attacks.text import Candidate, Text

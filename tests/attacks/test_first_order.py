@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from attacks.errors import AttackError
-from attacks.models import Swaps
+from attacks.questions import Swaps
 from attacks.victims.embedding import called_embedding
 from attacks.victims.huggingface import HuggingFaceVictim
 from tests.harness import tiny

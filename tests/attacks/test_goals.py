@@ -14,9 +14,10 @@ from attacks.constraints import NoRepeat
 from attacks.engine.scheduler import Job, run
 from attacks.errors import AttackError
 from attacks.goals import HardLabel, Judged, Reduced, Targeted, Untargeted
-from attacks.models import Floats, Model
+from attacks.models import Model
 from attacks.outcomes import Example, Finished, Outcome, Status
 from attacks.protocols import FIRST_ORDER, NEAREST_WORDS, RELAXED, Goal, Search
+from attacks.questions import Floats
 from attacks.recipe import Recipe
 from attacks.searches import Beam, WordImportance
 from attacks.text import Text
@@ -159,7 +160,7 @@ def test_other_goals_are_refused_with_all_that_are_allowed(spec: str) -> None:
         goals.parsed(spec, LABELS)
 
 
-@pytest.mark.parametrize("name", sorted(recipes.BUILTIN))
+@pytest.mark.parametrize("name", sorted(set(recipes.BUILTIN) - {"gcg"}))
 @pytest.mark.parametrize("goal", [Targeted(1), HardLabel(), Untargeted()])
 def test_every_recipe_takes_every_goal(name: str, goal: Goal) -> None:
     recipe = recipes.load(name)

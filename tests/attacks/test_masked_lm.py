@@ -16,9 +16,9 @@ from attacks.constraints import LikelyWord, NoRepeat, Stopwords
 from attacks.engine.attempt import Attempt
 from attacks.errors import AttackError
 from attacks.goals import Untargeted
-from attacks.models import Blank, Fit, Words
 from attacks.outcomes import Example
 from attacks.protocols import FLUENCY, MASKED_LM, Ask, Steps
+from attacks.questions import Blank, Fit, Words
 from attacks.recipe import Recipe
 from attacks.searches import Beam
 from attacks.text import Candidate, Text
@@ -27,7 +27,7 @@ from attacks.transformations.masked_words import Where
 from attacks.victims.masked_lm import MOST, HuggingFaceFluency, HuggingFaceMaskedLM
 from harness.auxiliaries import LANGUAGE_MODEL
 from harness.errors import HarnessError
-from harness.models import load_masked_lm
+from harness.other_models import load_masked_lm
 
 REVIEW = "a warm and funny film with a charming cast"
 

@@ -18,15 +18,18 @@ from attacks.constraints import EditDistance, Stopwords
 from attacks.constraints.edit_distance import levenshtein
 from attacks.engine.scheduler import EngineConfig, Job, run
 from attacks.errors import AttackError
-from attacks.models import Floats, Inputs, Model, Relax, Relaxed, Slopes, Swaps, Words
+from attacks.goals import Untargeted
+from attacks.models import Model
 from attacks.outcomes import Example, Finished, Outcome, Status
-from attacks.protocols import FLUENCY, MASKED_LM, SIMILARITY
+from attacks.protocols import FLUENCY, MASKED_LM, SIMILARITY, WrittenGoal
+from attacks.questions import Floats, Inputs, Relax, Relaxed, Slopes, Swaps, Words
 from attacks.recipe import Recipe
 from attacks.text import Text
 from attacks.victims import equipped
-from attacks.victims.function import FunctionVictim
-from harness.auxiliaries import LANGUAGE_MODEL
-from harness.models import load_masked_lm
+from attacks.victims.function import FunctionRephraser, FunctionVictim
+from harness.auxiliaries import LANGUAGE_MODEL, WRITERS
+from harness.other_models import load_masked_lm
+from tests.attacks.small import reworded
 
 REVIEWS = (
     "This was a wonderful film with a charming cast and it never felt boring to me at all today",
@@ -143,7 +146,8 @@ def language_models() -> tuple[Model, Model]:
 def attack(recipe: Recipe, texts: Sequence[str] = REVIEWS) -> list[Outcome]:
     examples = [Example(str(n), Text.of(text), label=1) for n, text in enumerate(texts)]
     filling, fitting = language_models()
-    others = {SIMILARITY: Letters(), MASKED_LM: filling, FLUENCY: fitting}
+    others: dict[str, Model] = {SIMILARITY: Letters(), MASKED_LM: filling, FLUENCY: fitting}
+    others |= dict.fromkeys(WRITERS, FunctionRephraser(reworded, "reworded"))
     models = equipped(Lexicon(), others, [recipe])
     events = run([Job(example, recipe) for example in examples], models)
     return [event.outcome for event in events if isinstance(event, Finished)]
@@ -174,14 +178,16 @@ LOOSENED: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(recipes.BUILTIN))
+@pytest.mark.parametrize("name", sorted(set(recipes.BUILTIN) - {"gcg"}))
 def test_a_recipe_attacks(name: str) -> None:
     recipe = recipes.load(name, **LOOSENED.get(name, {}))
+    if isinstance(recipe.goal, WrittenGoal):
+        recipe = recipe.aimed_at(Untargeted())
     outcomes = attack(recipe)
     assert len(outcomes) == len(REVIEWS)
     assert {o.status for o in outcomes} <= {Status.SUCCEEDED, Status.FAILED}
     # They take none of the words away that the lexicon knows.
-    harmless = name in {"checklist", "stress-test", "universal-trigger"}
+    harmless = name in {"checklist", "morpheus", "stress-test", "universal-trigger"}
     assert any(o.status is Status.SUCCEEDED for o in outcomes) != harmless
     if any(isinstance(protection, Stopwords) for protection in recipe.protections):
         changed = {change.before.lower() for o in outcomes for change in o.changes}

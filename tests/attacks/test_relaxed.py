@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from attacks import recipes
 from attacks.engine.scheduler import EngineConfig, Job, run
 from attacks.errors import AttackError
-from attacks.models import Relax, Relaxation
 from attacks.outcomes import Example, Finished, Outcome, Status, Tick
+from attacks.questions import Relax, Relaxation
 from attacks.text import Text
 from attacks.victims import equipped
 from attacks.victims.embedding import called_embedding

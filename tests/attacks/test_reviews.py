@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,23 @@ import torch
 
 from attacks import recipes
 from attacks.engine.scheduler import Job, run
+from attacks.goals import Untargeted
 from attacks.outcomes import Example, Finished, Outcome, Status
+from attacks.questions import Inputs
+from attacks.text import Text
 from attacks.universal import Settings, Trigger, answers, find, random_words
 from attacks.victims import equipped
+from attacks.victims.function import FunctionRephraser, FunctionWriter
 from attacks.victims.huggingface import HuggingFaceVictim
-from harness.auxiliaries import Auxiliaries
+from harness.auxiliaries import WRITERS, Auxiliaries
 from harness.models import load_classifier
 from harness.splits import load_split
+from tests.attacks.small import reworded
 
 pytestmark = pytest.mark.slow
 
 BUDGET = 80
+WRITTEN = ("morpheus", "seq2sick")
 STEPS, BATCH = 60, 16
 
 
@@ -67,10 +74,51 @@ GIVEN: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(recipes.BUILTIN))
+def translate(texts: Sequence[str] | Sequence[Inputs]) -> list[str]:
+    """Word for word, by a dictionary of the words of the training reviews: a new form is lost."""
+    known = dictionary()
+    words = ([word.string for word in Text.of(str(text)).words] for text in texts)
+    return [" ".join(known.get(word.lower(), "unk") for word in line) for line in words]
+
+
+@cache
+def dictionary() -> dict[str, str]:
+    """Each word with its letters the other way round."""
+    rows = load_split("bundle:rotten-tomatoes:test").rows
+    return {
+        word.string.lower(): word.string.lower()[::-1] for row in rows for word in row.text.words
+    }
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_the_translations_of_ten_reviews_are_attacked(name: str) -> None:
+    jobs = [
+        Job(
+            replace(row, label=0, reference=translate([row.text.strings[0]])[0]),
+            recipes.load(name),
+            query_budget=BUDGET,
+        )
+        for row in reviews()
+    ]
+    events = run(jobs, {"victim": FunctionWriter(translate, writes="translations")})
+    outcomes = [e.outcome for e in events if isinstance(e, Finished)]
+    assert len(outcomes) == 10
+    assert not [o.error for o in outcomes if o.status is Status.ERRORED]
+    assert all(o.written_before == o.reference for o in outcomes)
+    nearer = [o for o in outcomes if o.written_after is not None]
+    assert len(nearer) >= 8
+    unknown = [(o.written_after or "").split().count("unk") for o in nearer]
+    assert max(unknown) > 1
+
+
+@pytest.mark.parametrize("name", sorted(set(recipes.BUILTIN) - {"gcg"}))
 def test_ten_reviews_are_attacked(name: str) -> None:
     recipe = recipes.load(name, **GIVEN.get(name, {}))
-    models = equipped(victim(), Auxiliaries().load(recipe.needs), [recipe])
+    if name in WRITTEN:
+        recipe = recipe.aimed_at(Untargeted())
+    others = Auxiliaries().load(n for n in recipe.needs if n not in WRITERS)
+    others |= dict.fromkeys(WRITERS, FunctionRephraser(reworded, "reworded"))
+    models = equipped(victim(), others, [recipe])
     jobs = [Job(review, recipe, query_budget=BUDGET) for review in reviews()]
     events = run(jobs, models)
     outcomes: list[Outcome] = [e.outcome for e in events if isinstance(e, Finished)]

@@ -15,8 +15,8 @@ from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig, Job, run
 from attacks.errors import AttackError
 from attacks.goals import Untargeted
-from attacks.models import Floats, Inputs
 from attacks.outcomes import BatchHalved, Example, Finished, Outcome, Status, Tick
+from attacks.questions import Floats, Inputs
 from attacks.recipe import Recipe
 from attacks.searches import Beam, WeightedSaliency, WordImportance
 from attacks.text import Candidate, Text

@@ -16,8 +16,8 @@ from attacks.engine.cache import Cache
 from attacks.engine.scheduler import Job, run
 from attacks.engine.store import Store
 from attacks.errors import AttackError
-from attacks.models import Fit
 from attacks.outcomes import Example, Finished, Tick
+from attacks.questions import Fit, Written
 from attacks.searches import Genetic
 from attacks.text import Text
 from attacks.victims.function import FunctionVictim
@@ -41,10 +41,34 @@ def test_what_was_put_in_is_got_out_to_the_bit(
     again = Store(path)
     for text, row in answers.items():
         found = again.get("model", text)
-        assert found is not None
+        assert isinstance(found, np.ndarray)
         assert found.tobytes() == np.array(row, dtype=np.float32).tobytes()
         assert again.get("another", text) is None
     assert again.get("model", ("not", "there", "at all")) is None
+
+
+@given(
+    answers=st.dictionaries(
+        texts,
+        st.builds(Written, st.text(st.characters()), st.none() | st.floats(-9, 0)),
+        max_size=4,
+    )
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+def test_what_was_written_is_kept_beside_rows(
+    answers: dict[tuple[str, ...], Written], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("cache") / "answers.sqlite"
+    store = Store(path)
+    store.put("classifier", ("x",), np.array([1.5], dtype=np.float32))
+    for text, answer in answers.items():
+        store.put("writer", text, answer)
+        assert store.get("writer", text) == answer
+    store.flush()
+    again = Store(path)
+    for text, answer in answers.items():
+        assert again.get("writer", text) == answer
+    assert isinstance(again.get("classifier", ("x",)), np.ndarray)
 
 
 def attack(cache: Cache) -> tuple[list[object], Tick, list[str]]:

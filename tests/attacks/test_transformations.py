@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from attacks.constraints.edit_distance import levenshtein
 from attacks.errors import AttackError
-from attacks.models import Words
 from attacks.protocols import ModelTransformation, Transformation
 from attacks.protocols import proposals as proposals_of
+from attacks.questions import Words
 from attacks.resources.lookalikes import homoglyphs, marked
 from attacks.text import Candidate, Text
 from attacks.transformations import (

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from attacks import recipes
 from attacks.engine.scheduler import EngineConfig, Job, run
 from attacks.errors import AttackError
-from attacks.models import Pull
 from attacks.outcomes import Example, Finished, Status
+from attacks.questions import Pull
 from attacks.text import Text
 from attacks.universal import Settings, Trigger, TriggerFile, answers, find, random_words
 from attacks.victims import equipped

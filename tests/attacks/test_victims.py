@@ -17,11 +17,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
 from attacks import recipes
-from attacks.engine.attempt import softmax
 from attacks.engine.scheduler import Job, run
 from attacks.errors import AttackError
 from attacks.models import Victim
 from attacks.outcomes import Finished, Outcome, Status
+from attacks.rounding import softmax
 from attacks.victims import http
 from attacks.victims.http import HttpVictim
 from attacks.victims.scikit import ScikitVictim

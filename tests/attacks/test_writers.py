@@ -10,9 +10,9 @@ import pytest
 from attacks.engine.scheduler import Job, run
 from attacks.errors import AttackError
 from attacks.goals import Untargeted
-from attacks.models import Inputs, Written
 from attacks.outcomes import Example, Finished, Outcome, Status
 from attacks.protocols import AnyGoal
+from attacks.questions import Inputs, Written
 from attacks.recipe import Recipe
 from attacks.searches import Beam
 from attacks.text import Text

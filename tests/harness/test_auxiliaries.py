@@ -9,9 +9,9 @@ import pytest
 
 from attacks import recipes
 from attacks.errors import AttackError
-from attacks.protocols import FIRST_ORDER, FLUENCY, MASKED_LM, SIMILARITY, TRIGGER
+from attacks.protocols import ABILITIES, FIRST_ORDER, FLUENCY, MASKED_LM, SIMILARITY, TRIGGER
 from attacks.resources import registry
-from harness.auxiliaries import Auxiliaries, resources
+from harness.auxiliaries import WRITERS, Auxiliaries, resources
 from harness.bundles import bundle as bundle_named
 from harness.bundles import inspect, locate
 from harness.errors import HarnessError
@@ -27,7 +27,7 @@ def test_what_is_needed_is_loaded_and_nothing_else() -> None:
 
 
 def test_every_need_of_every_recipe_is_known() -> None:
-    served = {FIRST_ORDER, "nearest_words", SIMILARITY, MASKED_LM, FLUENCY, TRIGGER, "relaxed"}
+    served = {*ABILITIES, TRIGGER, SIMILARITY, MASKED_LM, FLUENCY, *WRITERS}
     for name in recipes.BUILTIN:
         assert set(recipes.load(name).needs) <= served
 
@@ -62,7 +62,7 @@ def test_a_table_that_is_not_what_is_pinned_is_found_before_anything_loads(
 
 
 def test_what_a_recipe_reads_is_in_the_registry() -> None:
-    known = {*registry.RESOURCES, *resources()}
+    known = {*registry.RESOURCES, *resources(), *WRITERS}
     for name in recipes.BUILTIN:
         assert set(recipes.load(name).resources) <= known
     assert recipes.load("charmer").resources == ()

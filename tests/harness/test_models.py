@@ -21,11 +21,11 @@ from harness.models import (
     LoadedModel,
     check_model_folder,
     load_classifier,
-    load_encoder,
     resolve,
     save_classifier,
     state_fingerprint,
 )
+from harness.other_models import load_causal, load_encoder
 from reports.errors import ReportError
 
 LABELS = ("negative", "positive")
@@ -243,7 +243,7 @@ def test_labels_must_be_the_models_in_its_order(
     def no_weights(*_: Any, **__: Any) -> Any:
         raise AssertionError("weights were loaded")
 
-    monkeypatch.setattr("harness.models._from_pretrained", no_weights)
+    monkeypatch.setattr("harness.models.from_pretrained", no_weights)
     turned = refused(lambda: load_classifier(str(saved), ("positive", "negative")))
     assert 'Set model.labels = ["negative", "positive"].' in turned
     other = refused(lambda: load_classifier(str(saved), ("a", "b", "c")))
@@ -438,3 +438,62 @@ def test_a_state_fingerprint_sees_bits_shapes_and_names() -> None:
 def test_check_model_folder_reads_no_weights(saved: Path) -> None:
     facts = check_model_folder(saved)
     assert (facts.model_type, facts.classifier, facts.labels) == ("bert", True, LABELS)
+
+
+# Causal language models
+
+
+@pytest.fixture(params=["gpt2", "llama"])
+def causal(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A tiny causal language model with a chat template."""
+    from tests.attacks import language
+
+    tokenizer = language.byte_level()
+    model = (language.gpt2 if request.param == "gpt2" else language.llama)(tokenizer)
+    folder = tmp_path / request.param
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.smoke
+def test_a_causal_language_model_is_loaded_as_it_was_saved(causal: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    loaded = load_causal(str(causal))
+    ids = loaded.tokenizer("a film", return_tensors="pt")["input_ids"]
+    expected = AutoModelForCausalLM.from_pretrained(causal)(input_ids=ids).logits
+    assert torch.equal(loaded.model(input_ids=ids).logits, expected)
+    assert loaded.longest == 96
+    assert "assistant:" in loaded.tokenizer.chat_template
+    assert check_model(str(causal), classify=False).causal
+    assert not loaded.model.training
+    assert load_causal(str(causal)).fingerprint == loaded.fingerprint
+
+
+def test_a_chat_template_is_part_of_a_models_fingerprint(causal: Path) -> None:
+    before = load_causal(str(causal)).fingerprint
+    # transformers 4 and 5 write it into different files.
+    files = [*causal.glob("*.jinja"), causal / "tokenizer_config.json"]
+    path = next(file for file in files if "assistant:" in file.read_text())
+    path.write_text(path.read_text().replace("assistant:", "helper:"))
+    assert load_causal(str(causal)).fingerprint != before
+
+
+def test_what_is_no_causal_language_model_is_refused(
+    saved: Path, encoder: Path, causal: Path
+) -> None:
+    assert "is a classifier without a head that goes on" in refused(lambda: load_causal(str(saved)))
+    assert "a model of the kind 'bert'" in refused(lambda: load_causal(str(encoder)))
+    edit(causal, architectures=None)
+    assert "whose config.json names a head like" in refused(lambda: load_causal(str(causal)))
+
+
+def test_a_causal_language_model_with_lost_weights_is_refused(causal: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    path = causal / "model.safetensors"
+    weights = load_file(path)
+    lost = next(name for name in weights if "1" in name and "norm" not in name)
+    save_file({n: w for n, w in weights.items() if n != lost}, path, metadata={"format": "pt"})
+    assert "weights are not in its files" in refused(lambda: load_causal(str(causal)))

@@ -154,6 +154,12 @@ def _bart() -> Any:
     )
 
 
+def _marian() -> Any:
+    from transformers import MarianConfig
+
+    return MarianConfig(**_bart().to_diff_dict() | {"model_type": "marian"})
+
+
 HEADS: dict[str, Callable[[], Any]] = {
     "bert": _bert,
     "roberta": _roberta,
@@ -165,6 +171,7 @@ HEADS: dict[str, Callable[[], Any]] = {
     "llama": _llama,
 }
 ENCODER_DECODERS: dict[str, Callable[[], Any]] = {"t5": _t5, "bart": _bart}
+WRITERS: dict[str, Callable[[], Any]] = {**ENCODER_DECODERS, "marian": _marian}
 
 
 def embeds_twice(kind: str) -> bool:
@@ -200,6 +207,19 @@ def classifier(kind: str = "bert", *, dropout: float | None = None, seed: int = 
     config.initializer_range = config.init_std = 0.3
     torch.manual_seed(seed)
     return AutoModelForSequenceClassification.from_config(config, attn_implementation="eager")
+
+
+def writer(kind: str = "t5", seed: int = 2) -> Any:
+    """A randomly initialised encoder-decoder, whose weights are large enough to mind what it reads."""
+    from transformers import AutoModelForSeq2SeqLM
+
+    model = AutoModelForSeq2SeqLM.from_config(WRITERS[kind]()).eval()
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        for weights in model.parameters():
+            if weights.dim() > 1 and weights.requires_grad:  # Marian's positions are fixed
+                weights.normal_(std=0.5)
+    return model
 
 
 def inputs(texts: Sequence[str], kind: str = "bert") -> dict[str, torch.Tensor]:

@@ -213,3 +213,11 @@ def test_a_table_of_another_version_is_refused(
     monkeypatch.undo()
     with pytest.raises(ReportError, match="items of version 2"):
         items.read(tmp_path / items.NAME)
+
+
+def test_items_of_before_models_that_write_are_still_read() -> None:
+    prediction, outcome = items.read(Path(__file__).parent / "data" / "items-v1.parquet")
+    assert isinstance(prediction, PredictionRecord)
+    assert isinstance(outcome, OutcomeRecord)
+    assert outcome.changes == ((1, "fine", "okay"),)
+    assert outcome.reference is outcome.written_before is outcome.written_after is None

@@ -71,14 +71,18 @@ def test_refused_before_a_model_loads_or_a_run_begins(
 
 
 @pytest.mark.parametrize("section", ["audit", "harden.augment", "harden.selection"])
-def test_an_attack_that_keeps_the_label_has_no_place_in_a_plan(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], section: str
+@pytest.mark.parametrize(
+    ("attack", "reason"),
+    [("input-reduction", "looks for texts"), ("morpheus", "is for models that write")],
+)
+def test_an_attack_that_is_not_after_wrong_labels_has_no_place_in_a_plan(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], section: str, attack: str, reason: str
 ) -> None:
     plan = project.project(tmp_path)
     head, found, tail = plan.read_text().partition(f"[{section}]")
-    plan.write_text(head + found + tail.replace('"deepwordbug"', '"input-reduction"', 1))
+    plan.write_text(head + found + tail.replace('"deepwordbug"', f'"{attack}"', 1))
     assert invoke(["harden", str(plan), "-q", "-o", str(tmp_path / "runs")]) == 2
-    assert f"{section}.attacks: 'input-reduction' looks for texts" in capsys.readouterr().err
+    assert f"{section}.attacks: '{attack}' {reason}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("verb", ["train", "harden"])
