@@ -157,7 +157,8 @@ def edits(parameters: Mapping[str, Any]) -> frozenset[str]:
 
     def kinds(value: Any) -> Iterator[str]:
         if isinstance(value, Mapping):
-            inner = [kind for item in value.values() for kind in kinds(item)]
+            parts = (item for key, item in value.items() if key != "protection")
+            inner = [kind for item in parts for kind in kinds(item)]
             yield from inner or ([value["kind"]] if "kind" in value else [])
         elif isinstance(value, list):
             for item in value:

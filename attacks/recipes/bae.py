@@ -17,7 +17,8 @@ Mode = Literal["R", "I", "R/I", "R+I"]
 MODEL = (
     "Without `--masked-lm` words come from `bundle:tiny-mlm`, a BERT of two layers: of held-out words "
     "it has 14% in first place and 43% among its first ten. The published attacks have BERT-base or a "
-    "distilled RoBERTa: give one for figures to be compared with theirs."
+    "distilled RoBERTa: give one for figures to be compared with theirs. Words are whole ones of two "
+    "letters and more, and so many of those are tried; TextAttack has letters and pieces among them."
 )
 """What all recipes with a masked language model have to say."""
 

@@ -20,7 +20,8 @@ DEVIATIONS = (
     "gender that they are mostly given to, towns stay towns and countries countries, and a vowel at the "
     "beginning stays.",
     "A number stays one of as many digits, a year within ten years, and what may be a rating is left "
-    "alone; TextAttack draws from one to twice the number, and leaves 0, 2 and 4 alone.",
+    "alone, as are 0, 1 and 'one'; TextAttack draws from one to twice the number, and leaves 0, 2 and 4 "
+    "alone.",
     "Contractions come from our own tables, in whatever capitals. Where one may be read in two ways "
     '("it\'s" before a participle, "\'d") it stays. After one change TextAttack\'s recipe contracts '
     "nothing behind it.",

@@ -8,12 +8,14 @@ from attacks.protocols import MASKED_LM, SIMILARITY
 from attacks.recipe import Recipe
 from attacks.recipes.bae import MODEL
 from attacks.searches import Beam
-from attacks.transformations import Composite, MaskedWords
+from attacks.transformations import Composite, MaskedWords, Sparing
 
 DEVIATIONS = (
     MODEL,
     "MiniLM takes the place of the Universal Sentence Encoder, at the same cosine.",
     "Words are merged where our tagger's parts of speech allow it: nouns, verbs, adjectives, adverbs.",
+    "The window of the similarity is counted in words of the original; in TextAttack of each of the two "
+    "texts, so that after an insertion or a merger one of them ends a word earlier.",
     "Every round asks the victim for all candidates of all words, as in TextAttack; the authors rank "
     "the actions of the untouched text once.",
 )
@@ -37,7 +39,8 @@ def build(
         min_similarity: cosine, against the original. "The original implementation uses similarity of
             0.7." (TextAttack's recipe)
         window: words around the edit that are compared; shorter texts are not.
-        stop_words: list of words that are left alone.
+        stop_words: list of words that are not replaced; what is inserted may stand before them, and they
+            may be merged, as in TextAttack.
     """
     return Recipe(
         name="clare",
@@ -47,13 +50,13 @@ def build(
         goal=Untargeted(),
         transformation=Composite(
             (
-                MaskedWords("replace", candidates, min_replace),
+                Sparing(MaskedWords("replace", candidates, min_replace), Stopwords(stop_words)),
                 MaskedWords("left", candidates, min_insert),
                 MaskedWords("merge", candidates, min_merge),
             )
         ),
         search=Beam(width=1),
-        protections=(NoRepeat(), Stopwords(stop_words)),
+        protections=(NoRepeat(),),
         constraints=(
             SentenceSimilarity(
                 min_similarity,

@@ -10,7 +10,7 @@ from attacks.transformations.characters import (
     SubstituteLetter,
     SwapAdjacent,
 )
-from attacks.transformations.composite import Composite, Sometimes
+from attacks.transformations.composite import Composite, Sometimes, Sparing
 from attacks.transformations.deletion import DeleteWord
 from attacks.transformations.imperceptible import (
     DeletedCharacter,
@@ -59,6 +59,7 @@ __all__ = [
     "Prepended",
     "ReorderedCharacters",
     "Sometimes",
+    "Sparing",
     "SubstituteLetter",
     "Suffix",
     "SwapAdjacent",

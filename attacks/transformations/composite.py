@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attacks.protocols import ModelTransformation, Proposal, Steps, Transformation, proposals
+from attacks.protocols import (
+    ModelTransformation,
+    Proposal,
+    Protection,
+    Steps,
+    Transformation,
+    proposals,
+)
 from attacks.text import Candidate
 
 Part = Transformation | ModelTransformation
@@ -41,6 +48,26 @@ class Sometimes:
     ) -> Steps[Sequence[Proposal]]:
         """See `attacks.protocols.ModelTransformation.propose`."""
         if rng.random() >= self.share:
+            return ()
+        found: Sequence[Proposal] = yield from proposals(self.part, current, index, rng)
+        return found
+
+
+@dataclass(frozen=True)
+class Sparing:
+    """What `part` proposes for the words that a protection leaves it; for others nothing.
+
+    A recipe's own protections are for all of its parts.
+    """
+
+    part: Part
+    protection: Protection
+
+    def propose(
+        self, current: Candidate, index: int, rng: np.random.Generator
+    ) -> Steps[Sequence[Proposal]]:
+        """See `attacks.protocols.ModelTransformation.propose`."""
+        if not self.protection.allows(current, index):
             return ()
         found: Sequence[Proposal] = yield from proposals(self.part, current, index, rng)
         return found

@@ -31,6 +31,8 @@ without determiners, pronouns and numerals, which our universal tags do not tell
 class MaskedWords:
     """The words that a masked language model holds likeliest in a place, the likeliest first.
 
+    The word that stands there is none of them: it is not put in twice either.
+
     Attributes:
         where: in the place of the word ("replace"), as a new word before it ("left") or after it
             ("right"), or in the place of the word and the one that follows ("merge").
@@ -69,12 +71,12 @@ class MaskedWords:
         return Blank(text[:start], text[end:], text[start:end] if self.seen else "")
 
     def _placed(self, current: Candidate, index: int, word: str, new: str) -> list[Proposal]:
+        if new.lower() == word.lower():
+            return []
         if self.where == "left":
             return [f"{new} {word}"]
         if self.where == "right":
             return [f"{word} {new}"]
-        if new.lower() == word.lower():
-            return []
         cased = match_case(new, word)
         if self.where == "merge":
             return [current.replace(index, cased).replace(index + 1, "")]

@@ -172,12 +172,9 @@ ANSWER = [("Fine", 0.5), ("good", 0.2), ("bad", 0.1)]
     ("where", "blank", "texts"),
     [
         ("replace", Blank("A ", " film today"), ["A Good film today", "A Bad film today"]),
-        (
-            "left",
-            Blank("A ", " Fine film today"),
-            ["A Fine Fine film today", "A good Fine film today"],
-        ),
-        ("right", Blank("A Fine ", " film today"), ["A Fine Fine film today"]),
+        # "Fine" itself is not put in a second time.
+        ("left", Blank("A ", " Fine film today"), ["A good Fine film today"]),
+        ("right", Blank("A Fine ", " film today"), ["A Fine good film today"]),
         ("merge", Blank("A ", " today"), ["A Good today", "A Bad today"]),
     ],
 )

@@ -12,11 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attacks import recipes
+from attacks.constraints import Stopwords
 from attacks.constraints.edit_distance import levenshtein
 from attacks.errors import AttackError
 from attacks.protocols import ModelTransformation, Transformation
 from attacks.protocols import proposals as proposals_of
 from attacks.questions import Words
+from attacks.recipe import edits
 from attacks.resources.lookalikes import homoglyphs, marked
 from attacks.text import Candidate, Text
 from attacks.transformations import (
@@ -36,6 +39,7 @@ from attacks.transformations import (
     OtherNumber,
     ReorderedCharacters,
     Sometimes,
+    Sparing,
     SubstituteLetter,
     SwapAdjacent,
     VictimNeighbours,
@@ -177,6 +181,16 @@ class Fixed:
 def test_a_composite_keeps_order_and_drops_repeats() -> None:
     part = Composite((Fixed(("b", "a")), Fixed(("a", "c"))))
     assert proposals(part, "x") == ("b", "a", "c")
+
+
+def test_one_part_spares_what_the_others_do_not() -> None:
+    part = Composite((Sparing(Fixed(("b",)), Stopwords()), Fixed(("c",))))
+    assert proposals(part, "film") == ("b", "c")
+    assert proposals(part, "The") == ("c",)
+
+
+def test_what_is_spared_is_no_kind_of_edit() -> None:
+    assert edits(recipes.load("clare").parameters()) == {"MaskedWords"}
 
 
 @pytest.mark.parametrize(
