@@ -20,9 +20,10 @@ from attacks.bridge import recipe as bridged
 from attacks.bridge import stand_ins
 from attacks.bridge.importing import textattack
 from attacks.engine.attempt import Attempt
-from attacks.models import Fit, Floats, Model
+from attacks.models import Floats, Model
 from attacks.outcomes import Example
 from attacks.protocols import FLUENCY, SIMILARITY, Steps
+from attacks.questions import Fit
 from attacks.recipe import Recipe
 from attacks.text import Candidate
 from harness.auxiliaries import Auxiliaries
@@ -62,6 +63,22 @@ def by_letters(sentences: Sequence[str]) -> Any:
     compares whole texts.
     """
     return np.stack([_letters(_EDGES.sub("", sentence)) for sentence in sentences])
+
+
+def strictly(share: float) -> Encode:
+    """The same vectors, of which a share is the texts' own: no two are more alike than 1 - share.
+
+    For thresholds that no text of one changed word would fall short of.
+    """
+
+    def encode(sentences: Sequence[str]) -> Any:
+        rows = by_letters(sentences)
+        own = np.zeros_like(rows)
+        for row, sentence in zip(own, sentences, strict=True):
+            row[zlib.crc32(_EDGES.sub("", sentence).encode()) % len(row)] = 1
+        return np.concatenate([rows * np.sqrt(1 - share), own * np.sqrt(share)], axis=1)
+
+    return encode
 
 
 _EDGES = re.compile(r"\A\W+|\W+\Z")
@@ -141,11 +158,13 @@ class Step:
     """All that one word of a text may become, each candidate as a whole text.
 
     Attributes:
+        index, word: the word's number and how it stands in the text.
         proposed, proposed_there: before the constraints, ours and theirs.
         kept, kept_there: after them.
     """
 
     text: str
+    index: int
     word: str
     proposed: Mapping[str, Candidate]
     proposed_there: Mapping[str, Any]
@@ -161,20 +180,25 @@ class Step:
 def steps(
     ours: Recipe,
     theirs: Any,
-    most: int = 50,
+    most: int | None = None,
     *,
+    rows: Sequence[Example] | None = None,
     edits: int = 0,
+    every: int = 1,
     encode: Encode = by_model,
 ) -> Iterator[Step]:
     """Every step from a text of which `edits` words have been changed already, the same on both sides.
 
     The words that may change agree, but for stop words with capitals, which TextAttack does not take for
     such, and where it lets none change (`MaxModificationRate`): there ours have no candidate.
+
+    `rows` are texts to start from (None: `examples`), of which the first `most` are taken. In a text
+    every so many of the words that may change are looked at.
     """
     theirs.constraints, _ = stand_ins.replaced(theirs, encode)
     bare = replace(ours, constraints=())
     package = textattack()
-    for number, example in enumerate(examples()[:most]):
+    for number, example in enumerate((rows or examples())[:most]):
         pair = Attempt(example, ours, seed=0), Attempt(example, bare, seed=0)
         original = package.shared.AttackedText(example.text.strings[0])
         current, text = example.text.candidate, original
@@ -186,7 +210,7 @@ def steps(
                 if shared:
                     current, text = step.proposed[shared[0]], step.proposed_there[shared[0]]
                     break
-        for index in _places(pair[0], current, theirs, text):
+        for index in _places(pair[0], current, theirs, text)[number % every :: every]:
             yield _step(pair, theirs, current, text, original, index, encode)
 
 
@@ -215,6 +239,7 @@ def _step(
     there = theirs._get_transformations_uncached(text, original, indices_to_modify=[index])
     return Step(
         text.text,
+        index,
         current.word(index),
         {candidate.strings[0]: candidate for candidate in proposed},
         {candidate.text: candidate for candidate in there if candidate.text != text.text},

@@ -21,12 +21,12 @@ from tests.attacks.fidelity import built, by_letters, likelihoods
 
 
 def alzantot() -> Any:
-    package = _prepared()
+    package = prepared()
     overlap, semantics = package.constraints.overlap, package.constraints.semantics
     return built(
         "alzantot",
         [
-            *_left_alone(package),
+            *left_alone(package),
             overlap.MaxWordsPerturbed(max_percent=0.2),
             semantics.WordEmbeddingDistance(max_mse_dist=0.5, compare_against_original=False),
             _google_language_model(package, top_n_per_index=4),
@@ -36,12 +36,12 @@ def alzantot() -> Any:
 
 
 def faster_alzantot() -> Any:
-    package = _prepared()
+    package = prepared()
     overlap, semantics = package.constraints.overlap, package.constraints.semantics
     return built(
         "faster-alzantot",
         [
-            *_left_alone(package),
+            *left_alone(package),
             overlap.MaxWordsPerturbed(max_percent=0.2),
             semantics.WordEmbeddingDistance(max_mse_dist=0.5),
             _language_model(package, max_log_prob_diff=5.0, each_in_its_own=True),
@@ -51,7 +51,7 @@ def faster_alzantot() -> Any:
 
 
 def a2t() -> Any:
-    package = _prepared()
+    package = prepared()
     return built(
         "a2t",
         [
@@ -65,7 +65,7 @@ def a2t() -> Any:
 def a2t_constraints(package: Any) -> list[Any]:
     """What A2T and A2T-MLM have in common; the encoder there is SBERT."""
     return [
-        *_left_alone(package),
+        *left_alone(package),
         package.constraints.grammaticality.PartOfSpeech(allow_verb_noun_swap=False),
         package.constraints.pre_transformation.MaxModificationRate(max_rate=0.1, min_threshold=4),
         encoder(package, threshold=0.9, metric="cosine"),
@@ -74,11 +74,11 @@ def a2t_constraints(package: Any) -> list[Any]:
 
 def textfooler_adjusted() -> Any:
     """After the authors' own recipe, less its grammar checker; TextAttack 0.3.11 has it no more."""
-    package = _prepared()
+    package = prepared()
     return built(
         "textfooler-adjusted",
         [
-            *_left_alone(package),
+            *left_alone(package),
             package.constraints.semantics.WordEmbeddingDistance(min_cos_sim=0.9),
             encoder(
                 package,
@@ -94,7 +94,7 @@ def textfooler_adjusted() -> Any:
 
 
 def kuleshov() -> Any:
-    package = _prepared()
+    package = prepared()
     vectors = package.constraints.semantics.sentence_encoders.ThoughtVector
 
     class ThoughtVector(vectors):  # type: ignore[misc, valid-type]
@@ -106,13 +106,29 @@ def kuleshov() -> Any:
     return built(
         "kuleshov",
         [
-            *_left_alone(package),
+            *left_alone(package),
             package.constraints.overlap.MaxWordsPerturbed(max_percent=0.5),
             ThoughtVector(threshold=0.2, metric="max_euclidean"),
             _language_model(package, max_log_prob_diff=2.0),
         ],
         package.transformations.WordSwapEmbedding(max_candidates=15),
     )
+
+
+def seq2sick() -> Any:
+    """For its own goal it needs a model that writes."""
+    package = prepared()
+    return built(
+        "seq2sick",
+        [*left_alone(package), package.constraints.overlap.LevenshteinEditDistance(30)],
+        package.transformations.WordSwapEmbedding(max_candidates=50),
+    )
+
+
+def morpheus() -> Any:
+    """For its own goal it needs a model that writes."""
+    package = prepared()
+    return built("morpheus", left_alone(package), package.transformations.WordSwapInflections())
 
 
 def hotflip() -> Any:
@@ -122,11 +138,11 @@ def hotflip() -> Any:
     recurrent models alone; ours asks the gradient about the words that the constraints allow. Nouns may
     stand for verbs there, by the default of its constraint and against the paper that it quotes.
     """
-    package = _prepared()
+    package = prepared()
     return built(
         "hotflip",
         [
-            *_left_alone(package),
+            *left_alone(package),
             package.constraints.overlap.MaxWordsPerturbed(max_num_words=2),
             package.constraints.semantics.WordEmbeddingDistance(min_cos_sim=0.8),
             package.constraints.grammaticality.PartOfSpeech(allow_verb_noun_swap=False),
@@ -137,7 +153,7 @@ def hotflip() -> Any:
 
 def pso() -> Any:
     """With WordNet's synonyms in the place of HowNet's words of the same sememes."""
-    package = _prepared()
+    package = prepared()
 
     class Bank(dict):  # type: ignore[type-arg]
         def __missing__(self, word: str) -> dict[str, list[str]]:
@@ -155,7 +171,7 @@ def pso() -> Any:
             self.max_candidates, self.candidates_bank = -1, Bank()
             self.pos_dict = {"ADJ": "adj", "NOUN": "noun", "ADV": "adv", "VERB": "verb"}
 
-    return built("pso", _left_alone(package), HowNet())
+    return built("pso", left_alone(package), HowNet())
 
 
 def homoglyphs_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,7 +184,7 @@ def homoglyphs_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
         for character in string.ascii_letters + string.digits
         for glyph in homoglyphs(character)[:3]
     ]
-    _prepared()
+    prepared()
     module = import_module("textattack.transformations.word_swaps.word_swap_homoglyph_swap")
     given = "\n".join(lines)
     monkeypatch.setattr(module, "open", lambda *a, **kw: io.StringIO(given), raising=False)
@@ -197,12 +213,12 @@ def encoder(package: Any, **options: Any) -> Any:
     return package.constraints.semantics.sentence_encoders.UniversalSentenceEncoder(**options)
 
 
-def _prepared() -> Any:
+def prepared() -> Any:
     prepare()
     return textattack()
 
 
-def _left_alone(package: Any) -> list[Any]:
+def left_alone(package: Any) -> list[Any]:
     protections = package.constraints.pre_transformation
     return [protections.RepeatModification(), protections.StopwordModification()]
 
