@@ -157,6 +157,7 @@ def edits(parameters: Mapping[str, Any]) -> frozenset[str]:
 
     def kinds(value: Any) -> Iterator[str]:
         if isinstance(value, Mapping):
+            # What a protection spares it does not edit.
             parts = (item for key, item in value.items() if key != "protection")
             inner = [kind for item in parts for kind in kinds(item)]
             yield from inner or ([value["kind"]] if "kind" in value else [])

@@ -115,12 +115,12 @@ def kuleshov() -> Any:
     )
 
 
-def seq2sick() -> Any:
+def seq2sick(distance: int) -> Any:
     """For its own goal it needs a model that writes."""
     package = prepared()
     return built(
         "seq2sick",
-        [*left_alone(package), package.constraints.overlap.LevenshteinEditDistance(30)],
+        [*left_alone(package), package.constraints.overlap.LevenshteinEditDistance(distance)],
         package.transformations.WordSwapEmbedding(max_candidates=50),
     )
 
