@@ -28,9 +28,11 @@ def promising(
     attempt.left_out = True
     ordered = yield from draft.order(attempt, cheap, current)
     kept: set[Candidate] = set()
-    for start in range(0, len(ordered), draft.keep):
-        found = yield from attempt.admissible(ordered[start : start + draft.keep], current, dear)
+    start, size = 0, draft.keep
+    # Which are kept does not hang on the size of a portion. Where many are inadmissible, portions
+    # that grow bound how often the model of a constraint is asked for a handful.
+    while start < len(ordered) and len(kept) < draft.keep:
+        found = yield from attempt.admissible(ordered[start : start + size], current, dear)
         kept.update(found[: draft.keep - len(kept)])
-        if len(kept) == draft.keep:
-            break
+        start, size = start + size, 2 * size
     return [candidate for candidate in cheap if candidate in kept]
