@@ -151,7 +151,8 @@ class Collector:
         if all(example.id in known for example in examples):
             return [known[example.id] for example in examples]
         parameters = recipe.parameters()
-        self._same(campaign.check, parameters)
+        models = {n: self.models[n].fingerprint for n in sorted(recipe.needs) if n in self.models}
+        self._same(campaign.check, parameters, models)
         transfer = self._transfer(recipe)
         self.folder.append(
             "campaign",
@@ -164,6 +165,7 @@ class Collector:
             recipe={
                 "source": recipe.source,
                 "parameters": parameters,
+                "models": models,
                 "deviations": [*recipe.deviations, *transfer],
             },
         )
@@ -180,12 +182,14 @@ class Collector:
         known.update({outcome.example_id: outcome for outcome in outcomes})
         return outcomes
 
-    def _same(self, check: str, parameters: Mapping[str, Any]) -> None:
-        """Raise PlanError where an earlier process ran the recipe with other parameters."""
+    def _same(self, check: str, parameters: Mapping[str, Any], models: Mapping[str, str]) -> None:
+        """Raise PlanError where an earlier process ran the recipe with other parameters or models."""
         now = json.loads(json.dumps(parameters))
         for event in self.folder.events():
             if event["event"] == "campaign" and event["check"] == check:
-                if event["recipe"]["parameters"] != now:
+                recipe = event["recipe"]
+                # Runs begun before models were recorded say nothing of them.
+                if recipe["parameters"] != now or recipe.get("models", models) != models:
                     raise PlanError(
                         f"The attack '{check}' is not the one that the run {self.folder.id} began with: "
                         "its parameters, or a file or a model that they name, have changed. Start a new "

@@ -42,7 +42,13 @@ class _Nothing:
         pass
 
 
-def run(folder: Path, changes: dict[str, Any], progress: Any = None, resume: bool = False) -> Any:
+def run(
+    folder: Path,
+    changes: dict[str, Any],
+    progress: Any = None,
+    resume: bool = False,
+    models: dict[str, Any] | None = None,
+) -> Any:
     """The same training every time; returns (result, model, events)."""
     from harness.training import train
 
@@ -58,6 +64,7 @@ def run(folder: Path, changes: dict[str, Any], progress: Any = None, resume: boo
         record=events.append,
         progress=progress,
         resume=resume,
+        models_for_attacks=models,
     )
     return result, loaded.model, events
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -163,6 +164,15 @@ def test_a_changed_plan_cannot_resume(change: dict[str, Any], tmp_path: Path) ->
     with pytest.raises(HarnessError, match="other settings"):
         run(tmp_path, {"epochs": 3, **change}, resume=True)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_another_model_of_its_attacks_cannot_resume(tmp_path: Path) -> None:
+    late = {"attacks": ["textfooler"], "share": 0.2, "start_epoch": 2}
+    changes = {"epochs": 3, "augment": late}
+    with pytest.raises(Stop):
+        run(tmp_path, changes, StopAt(8), models={"similarity": SimpleNamespace(fingerprint="a")})
+    with pytest.raises(HarnessError, match="other settings"):
+        run(tmp_path, changes, resume=True, models={"similarity": SimpleNamespace(fingerprint="b")})
 
 
 @pytest.mark.smoke

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
+from transformers import BertConfig, BertModel
 
 from harness.plan import PlanError, read_plan
 from harness.preflight import own_resources
@@ -71,6 +73,31 @@ def test_a_run_is_not_gone_on_with_when_the_file_has_changed(
     assert invoke([*arguments, "--resume", "last"]) == 2
     assert "or a file or a model that they name, have changed" in capsys.readouterr().err
     vectors(path, {word: f"near{word}" for word in tiny.GOOD})
+    assert invoke([*arguments, "--resume", "last"]) == 0
+
+
+def encoder(path: Path, seed: int) -> Path:
+    """A sentence encoder of random weights at `path`."""
+    torch.manual_seed(seed)
+    BertModel(BertConfig(**tiny.SIZES)).save_pretrained(path)
+    tiny.tokenizer().save_pretrained(path)
+    return path
+
+
+def test_a_run_is_not_gone_on_with_when_a_model_beside_the_victim_has_changed(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = encoder(tmp_path / "encoder", seed=0)
+    arguments = [
+        *command(model, tmp_path)[:-4],
+        *("--similarity", str(path), "--query-budget", "8"),
+    ]
+    arguments[arguments.index("iga")] = "textfooler"
+    kill("outcome", 3, *arguments)
+    encoder(path, seed=1)
+    assert invoke([*arguments, "--resume", "last"]) == 2
+    assert "or a file or a model that they name, have changed" in capsys.readouterr().err
+    encoder(path, seed=0)
     assert invoke([*arguments, "--resume", "last"]) == 0
 
 
