@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from attacks.errors import AttackError
+
 Floats = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int64]
 
@@ -81,6 +83,18 @@ class Rephrase:
 
     text: str
     control: str = ""
+
+
+def check_prompt(prompt: str, *, worded: bool) -> None:
+    """Raise AttackError where a prompt lacks a place for the text, or, if `worded`, for the wording."""
+    if "{text}" not in prompt:
+        raise AttackError(f"The prompt '{prompt}' has no place for the text: write {{text}} there.")
+    if worded and "{control}" not in prompt:
+        raise AttackError(
+            f"The attack asks for wordings by their syntax, and the prompt '{prompt}' has no place for "
+            "it. Write {control} there, or leave it to the model: --set 'templates=[\"\"]', in plans "
+            "audit.settings.paraphrase."
+        )
 
 
 @dataclass(frozen=True, slots=True)

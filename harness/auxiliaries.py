@@ -48,24 +48,25 @@ class Auxiliaries:
         """Check every resource that recipes need, these models among them; no model is loaded.
 
         Raises AttackError for a table and HarnessError for a model that cannot be used, both with what
-        `attacks.resources.registry.problem` says; AttackError where an attack lacks its trigger, and
-        HarnessError for a model that is not named, or that should write and does not.
+        `attacks.resources.registry.problem` says; AttackError where an attack lacks its trigger or the
+        prompt a place, HarnessError for a model that is not named, or that should write and does not.
         """
         from attacks.errors import AttackError, no_trigger
-        from attacks.protocols import TRIGGER
+        from attacks.protocols import PARAPHRASER, TRIGGER
+        from attacks.questions import check_prompt
         from attacks.resources import registry
         from harness.model_checks import check_model, require_writer
 
         models = resources()
-        seen: set[str] = set()
+        seen: set[tuple[str, str]] = set()
         for recipe in recipes:
             if TRIGGER in recipe.needs:
                 raise AttackError(no_trigger(recipe.name))
             registry.require(recipe.name, recipe.resources)
-            for need, spec in self._wanted(recipe.needs).items():
-                if spec in seen:
+            for need, spec in self._wanted(recipe.needs, f"The attack '{recipe.name}'").items():
+                if (need, spec) in seen:
                     continue
-                seen.add(spec)
+                seen.add((need, spec))
                 if need in WRITERS:
                     require_writer(spec, check_model(spec, classify=False))
                     continue
@@ -74,6 +75,9 @@ class Auxiliaries:
                 except HarnessError as error:
                     said = registry.problem(recipe.name, models[need], str(error))
                     raise HarnessError(said) from None
+            if PARAPHRASER in recipe.needs:
+                controls = getattr(recipe.transformation, "controls", ())
+                check_prompt(self.paraphrase_prompt, worded=any(controls))
 
     def load(self, needs: Iterable[str], device: str | None = None) -> dict[str, Model]:
         """Those that are needed, by the name that recipes have for them.
@@ -95,7 +99,7 @@ class Auxiliaries:
             found[need] = load_rephraser(wanted[need], prompt=prompt, device=device)
         return {name: model for name, model in found.items() if name in wanted}
 
-    def _wanted(self, needs: Iterable[str]) -> dict[str, str]:
+    def _wanted(self, needs: Iterable[str], who: str = "An attack") -> dict[str, str]:
         """Where each that is needed comes from, by what recipes call it."""
         from attacks.protocols import (
             BACK_TRANSLATOR,
@@ -121,9 +125,9 @@ class Auxiliaries:
             spec = sources[need]
             if spec is None:
                 raise HarnessError(
-                    f"The attack needs a {need.replace('_', '-')}, and none comes with Withstand. Name "
-                    "an encoder-decoder (T5, BART, Marian, ...): "
-                    f"`withstand attack ... {WRITERS[need]} MODEL`."
+                    f"{who} needs a {need.replace('_', '-')}, and none comes with Withstand. Name an "
+                    "encoder-decoder (T5, BART, Marian, ...): "
+                    f"`withstand attack ... {WRITERS[need]} MODEL`, in plans audit.{need}."
                 )
             found[need] = spec
         return found

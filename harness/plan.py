@@ -197,6 +197,9 @@ class Audit(_Section):
         calibrated: attack the temperature-calibrated victim as well.
         settings: parameters of attacks where they are not the defaults, by attack; for the audit alone.
         similarity, masked_lm: sentence encoder and masked language model, for recipes that need one.
+        paraphraser, translator, back_translator: encoder-decoders, for recipes that need one; none
+            comes with Withstand.
+        paraphrase_prompt: what the paraphraser is shown; {text} and {control} are put in.
     """
 
     attacks: tuple[str, ...] = ("deepwordbug", "pwws", "textfooler")
@@ -208,11 +211,22 @@ class Audit(_Section):
     query_budget: int | None = Field(default=None, ge=1)
     similarity: str = ENCODER
     masked_lm: str = LANGUAGE_MODEL
+    paraphraser: str | None = None
+    paraphrase_prompt: str = "{text}"
+    translator: str | None = None
+    back_translator: str | None = None
 
     @property
     def auxiliaries(self) -> Auxiliaries:
         """The models that recipes need beside the victim, in training as in the audit."""
-        return Auxiliaries(self.similarity, self.masked_lm)
+        return Auxiliaries(
+            self.similarity,
+            self.masked_lm,
+            self.paraphraser,
+            self.paraphrase_prompt,
+            self.translator,
+            self.back_translator,
+        )
 
 
 class Resources(_Section):

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from attacks.errors import AttackError
-from attacks.questions import Inputs, Phrasings, Rephrase, Written
+from attacks.questions import Inputs, Phrasings, Rephrase, Written, check_prompt
 from attacks.victims.transformer import Encoding, TransformersModel
 
 NEW_TOKENS = 128
@@ -137,10 +137,7 @@ class HuggingFaceRephraser(Seq2Seq):
         **rest: Any,
     ) -> None:
         super().__init__(model, tokenizer, beams=beams, **rest)
-        if "{text}" not in prompt:
-            raise AttackError(
-                f"The prompt '{prompt}' has no place for the text: write {{text}} there."
-            )
+        check_prompt(prompt, worded=False)
         self._prompt = prompt
 
     @property
@@ -153,12 +150,7 @@ class HuggingFaceRephraser(Seq2Seq):
 
         Raises AttackError where a wording is asked for and the prompt has no place for it.
         """
-        if "{control}" not in self._prompt and any(item.control for item in inputs):
-            raise AttackError(
-                f"The attack asks for wordings by their syntax, and the prompt '{self._prompt}' has no "
-                "place for it. Write {control} there, or leave it to the model: "
-                "--set 'templates=[\"\"]'."
-            )
+        check_prompt(self._prompt, worded=any(item.control for item in inputs))
         return super().encode([(self._filled(item),) for item in inputs])
 
     def run(self, batch: Sequence[Encoding]) -> list[Phrasings]:

@@ -194,4 +194,48 @@ def test_a_paraphraser_is_asked_for_and_named_by_its_option(
     assert json.loads(capsys.readouterr().out)["counts"]["errored"] == 0
     assert invoke([*given, "--paraphraser", str(model)]) == 2
     assert "Write {control} there" in " ".join(capsys.readouterr().err.split())
+    assert len(list((tmp_path / "runs").iterdir())) == 1, "it was refused before the run began"
     assert invoke([*given, "--paraphraser", str(model), "--set", 'templates=[""]']) == 0
+
+
+def test_a_plan_names_the_models_that_rephrase(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = project.project(tmp_path)
+    text = plan.read_text().replace(
+        '[audit]\nattacks = ["deepwordbug"]\nexamples = 12',
+        '[audit]\nattacks = ["paraphrase", "back-translation"]\nexamples = 2',
+    )
+    arguments = ["audit", str(plan), "--model", str(tmp_path / "base"), "-q", "--json"]
+    arguments += ["-o", str(tmp_path / "runs")]
+
+    def told() -> str:
+        assert invoke(arguments) == 2
+        return " ".join(capsys.readouterr().err.split())
+
+    named = {
+        "paraphraser": model,
+        "paraphrase_prompt": "{control} {text}",
+        "translator": model,
+        "back_translator": model,
+    }
+    lines = [f'{key} = "{value}"' for key, value in named.items()]
+    written = [
+        text.replace("[audit]\n", "[audit]\n" + "\n".join(lines[:n]) + "\n") for n in range(5)
+    ]
+    plan.write_text(written[0])
+    assert "'paraphrase' needs a paraphraser" in (error := told())
+    assert error.endswith("in plans audit.paraphraser.")
+    plan.write_text(written[1])
+    assert "Write {control} there" in told()
+    plan.write_text(written[2])
+    assert told().endswith("in plans audit.translator.")
+    plan.write_text(written[3])
+    assert "'back-translation' needs a back-translator" in told()
+    assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").iterdir())
+    plan.write_text(written[4])
+    assert invoke(arguments) in (0, 1, 3)
+    attacks = json.loads(capsys.readouterr().out)["attacks"]
+    used = {a["name"]: a["recipe"]["models"] for a in attacks}
+    assert set(used["paraphrase"]) == {"paraphraser", "similarity"}
+    assert set(used["back-translation"]) == {"translator", "back_translator", "similarity"}
