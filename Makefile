@@ -33,6 +33,7 @@ bench-attacks: $(VENV)/.installed-test  ## campaigns beside the models' own time
 	@test -d models/rt-plain || { echo "There is no models/rt-plain: run \`make demo\` first." >&2; exit 2; }
 	$(BIN)/python benchmarks/limit.py models/rt-plain
 	$(BIN)/python benchmarks/against_textattack.py models/rt-plain -n 30 --installed 3
+	$(BIN)/python benchmarks/against_textattack.py models/rt-plain -n 12 --installed 0 --recipes iga
 	$(BIN)/python benchmarks/against_textattack.py models/rt-plain --join 12 -n 4 --installed 0 --recipes deepwordbug
 	$(BIN)/python benchmarks/against_textattack.py models/rt-plain -n 30 --installed 0 --draft
 	$(BIN)/python benchmarks/against_textattack.py models/rt-plain --join 12 -n 4 --installed 0 --recipes deepwordbug --draft
