@@ -42,6 +42,7 @@ from harness.splits import load_split
 
 RECIPES = "deepwordbug,pwws,textfooler,bae"
 OURS: dict[str, dict[str, Any]] = {
+    "iga": {"min_cosine": 0.75},
     "pwws": {"same_part_of_speech": False, "inflect": False},
     "textfooler": {"min_cosine": 0.5},
 }

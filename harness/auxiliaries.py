@@ -52,9 +52,10 @@ class Auxiliaries:
         prompt a place, HarnessError for a model that is not named, or that should write and does not.
         """
         from attacks.errors import AttackError, no_trigger
-        from attacks.protocols import PARAPHRASER, TRIGGER
+        from attacks.protocols import TRIGGER
         from attacks.questions import check_prompt
         from attacks.resources import registry
+        from attacks.transformations import Paraphrases
         from harness.model_checks import check_model, require_writer
 
         models = resources()
@@ -75,9 +76,9 @@ class Auxiliaries:
                 except HarnessError as error:
                     said = registry.problem(recipe.name, models[need], str(error))
                     raise HarnessError(said) from None
-            if PARAPHRASER in recipe.needs:
-                controls = getattr(recipe.transformation, "controls", ())
-                check_prompt(self.paraphrase_prompt, worded=any(controls))
+            if isinstance(recipe.transformation, Paraphrases):
+                worded = any(recipe.transformation.controls)
+                check_prompt(self.paraphrase_prompt, worded=worded)
 
     def load(self, needs: Iterable[str], device: str | None = None) -> dict[str, Model]:
         """Those that are needed, by the name that recipes have for them.

@@ -126,9 +126,8 @@ def train(
     judges = [recipes.load(name).using(own or {}) for name in selection.attacks]
     _check_needs([*turns, *judges], models_for_attacks or {})
     attacks = [recipe.parameters() for recipe in (*turns, *judges)]
-    others = [model.fingerprint, seed, max_length, attacks]
-    if models_for_attacks:
-        others.append({name: other.fingerprint for name, other in models_for_attacks.items()})
+    beside = {name: other.fingerprint for name, other in (models_for_attacks or {}).items()}
+    others = [model.fingerprint, seed, max_length, attacks, beside]
     identity = _identity(config, others, train, validation)
     folder = WorkFolder(work, identity)
     arguments = training_arguments(config, seed=seed, folder=folder.checkpoints)

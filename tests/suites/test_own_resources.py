@@ -38,11 +38,16 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return project.base(tmp_path_factory.mktemp("models"))
 
 
-def command(model: Path, folder: Path, *extra: str) -> list[str]:
+def attack(model: Path, folder: Path, recipe: str, *extra: str) -> list[str]:
     data = project.write_rows(folder / "data.csv", project.rows(12))
     runs = str(folder / "runs")
-    arguments = ["attack", str(model), "--data", str(data), "--recipe", "iga", "-q", "-o", runs]
-    return [*arguments, "--set", "population=4", "--set", "generations=2", *extra]
+    given = ["attack", str(model), "--data", str(data), "--recipe", recipe, "-q", "-o", runs]
+    return [*given, *extra]
+
+
+def command(model: Path, folder: Path, *extra: str) -> list[str]:
+    small = ["--set", "population=4", "--set", "generations=2"]
+    return attack(model, folder, "iga", *small, *extra)
 
 
 def test_an_attack_takes_words_from_the_vectors_and_says_so(
@@ -88,11 +93,8 @@ def test_a_run_is_not_gone_on_with_when_a_model_beside_the_victim_has_changed(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = encoder(tmp_path / "encoder", seed=0)
-    arguments = [
-        *command(model, tmp_path)[:-4],
-        *("--similarity", str(path), "--query-budget", "8"),
-    ]
-    arguments[arguments.index("iga")] = "textfooler"
+    limits = ["--similarity", str(path), "--query-budget", "8"]
+    arguments = attack(model, tmp_path, "textfooler", *limits)
     kill("outcome", 3, *arguments)
     encoder(path, seed=1)
     assert invoke([*arguments, "--resume", "last"]) == 2
