@@ -35,8 +35,9 @@ bench-attacks: $(VENV)/.installed-test  ## campaigns beside the models' own time
 	$(BIN)/python benchmarks/against_textattack.py models/rt-plain -n 30 --installed 3
 	$(BIN)/python benchmarks/against_textattack.py models/rt-plain -n 12 --installed 0 --recipes iga
 	$(BIN)/python benchmarks/against_textattack.py models/rt-plain --join 12 -n 4 --installed 0 --recipes deepwordbug
-	$(BIN)/python benchmarks/against_textattack.py models/rt-plain -n 30 --installed 0 --draft
-	$(BIN)/python benchmarks/against_textattack.py models/rt-plain --join 12 -n 4 --installed 0 --recipes deepwordbug --draft
+	$(BIN)/python benchmarks/against_textattack.py models/rt-plain -n 30 --installed 0 --draft gradient
+	$(BIN)/python benchmarks/against_textattack.py models/rt-plain --join 12 -n 4 --installed 0 --recipes deepwordbug --draft gradient
+	$(BIN)/python benchmarks/against_textattack.py models/rt-plain -n 60 --installed 0 --draft bfloat16
 	$(BIN)/python benchmarks/drafting.py models/rt-plain
 	$(BIN)/python benchmarks/ensemble.py models/rt-plain
 	$(BIN)/python benchmarks/memory.py

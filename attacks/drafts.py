@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from attacks.engine.attempt import Attempt
 from attacks.errors import AttackError
-from attacks.protocols import DRAFT, GRADIENT_DRAFT, Ask, Steps
+from attacks.protocols import DRAFT, GRADIENT_DRAFT, ROUNDED_DRAFT, Ask, Steps
 from attacks.questions import Floats, Slopes
 from attacks.rounding import comparable, softmax
 from attacks.text import Candidate, changed_between
@@ -44,6 +44,11 @@ class GradientDraft:
     def needs(self) -> str:
         """See `attacks.protocols.Draft.needs`."""
         return GRADIENT_DRAFT
+
+    @property
+    def trusted(self) -> bool:
+        """See `attacks.protocols.Draft.trusted`."""
+        return False
 
     def order(
         self, attempt: Attempt, candidates: Sequence[Candidate], current: Candidate
@@ -93,23 +98,82 @@ class ModelDraft:
         """See `attacks.protocols.Draft.needs`."""
         return DRAFT
 
+    @property
+    def trusted(self) -> bool:
+        """See `attacks.protocols.Draft.trusted`."""
+        return False
+
     def order(
         self, attempt: Attempt, candidates: Sequence[Candidate], current: Candidate
     ) -> Steps[list[Candidate]]:
         """See `attacks.protocols.Draft.order`: by the goal's score of the other model's answers."""
-        ranks = yield from _ranks(attempt, candidates)
-        order = sorted(range(len(candidates)), key=ranks.__getitem__, reverse=True)
-        return [candidates[n] for n in order]
+        return (yield from _ordered(attempt, candidates, self.needs))
 
     def weights(self, attempt: Attempt, probes: Mapping[int, Candidate]) -> Steps[dict[int, float]]:
         """See `attacks.protocols.Draft.weights`: the goal's score of the text without the word."""
-        ranks = yield from _ranks(attempt, list(probes.values()))
-        return {index: score for index, (_, score) in zip(probes, ranks, strict=True)}
+        return (yield from _weighed(attempt, probes, self.needs))
 
 
-def _ranks(attempt: Attempt, candidates: Sequence[Candidate]) -> Steps[list[tuple[bool, float]]]:
+@dataclass(frozen=True)
+class RoundedDraft:
+    """A copy of the victim in bfloat16, which agrees with it but for the third digit.
+
+    It needs a victim whose weights are at hand and a device that computes in bfloat16 (there it takes
+    half the time or less; elsewhere more than the victim itself). Integers of eight bits are no choice:
+    their scale is that of the batch, and an outcome would depend on what shares it.
+
+    Attributes:
+        keep: rewrites of a word that the victim is asked about.
+    """
+
+    keep: int = 1
+
+    def __post_init__(self) -> None:
+        _check(self.keep)
+
+    @property
+    def needs(self) -> str:
+        """See `attacks.protocols.Draft.needs`."""
+        return ROUNDED_DRAFT
+
+    @property
+    def trusted(self) -> bool:
+        """It is: what it ranks behind, the victim ranks behind too, or all but equal."""
+        return True
+
+    def order(
+        self, attempt: Attempt, candidates: Sequence[Candidate], current: Candidate
+    ) -> Steps[list[Candidate]]:
+        """See `attacks.protocols.Draft.order`: by the goal's score of the copy's answers."""
+        return (yield from _ordered(attempt, candidates, self.needs))
+
+    def weights(self, attempt: Attempt, probes: Mapping[int, Candidate]) -> Steps[dict[int, float]]:
+        """See `attacks.protocols.Draft.weights`: the goal's score of the text without the word."""
+        return (yield from _weighed(attempt, probes, self.needs))
+
+
+def _ordered(
+    attempt: Attempt, candidates: Sequence[Candidate], model: str
+) -> Steps[list[Candidate]]:
+    """What the draft model takes for successes first, then by the goal's score."""
+    ranks = yield from _ranks(attempt, candidates, model)
+    order = sorted(range(len(candidates)), key=ranks.__getitem__, reverse=True)
+    return [candidates[n] for n in order]
+
+
+def _weighed(
+    attempt: Attempt, probes: Mapping[int, Candidate], model: str
+) -> Steps[dict[int, float]]:
+    """The goal's score of each probe by the draft model."""
+    ranks = yield from _ranks(attempt, list(probes.values()), model)
+    return {index: score for index, (_, score) in zip(probes, ranks, strict=True)}
+
+
+def _ranks(
+    attempt: Attempt, candidates: Sequence[Candidate], model: str
+) -> Steps[list[tuple[bool, float]]]:
     """By the draft model: whether each would be a success, and the goal's score."""
-    logits: Floats = yield Ask(DRAFT, tuple(candidate.strings for candidate in candidates))
+    logits: Floats = yield Ask(model, tuple(candidate.strings for candidate in candidates))
     judged = zip(candidates, softmax(logits, attempt.temperature), strict=True)
     return [(won, score) for score, won in (attempt.judged(c, row) for c, row in judged)]
 

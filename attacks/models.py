@@ -99,6 +99,9 @@ class Drafting(Protocol):
     def gradient_draft(self) -> Model:
         """As `WhiteBox.first_order`, for one text that is asked about many times with other swaps."""
 
+    def rounded_draft(self) -> Model:
+        """A copy in bfloat16 (`attacks.drafts.RoundedDraft`). The weights are those of the moment."""
+
 
 @runtime_checkable
 class Steerable(Protocol):

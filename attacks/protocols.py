@@ -30,6 +30,8 @@ DRAFT = "draft"
 """Name of a model that stands in for the victim where candidates are only ranked (`Draft`)."""
 GRADIENT_DRAFT = "gradient_draft"
 """Name of the victim's own estimates for the same purpose: it answers `Swaps` with `Slopes`."""
+ROUNDED_DRAFT = "rounded_draft"
+"""Name of a copy of the victim in half as many bits, which answers as the victim does, nearly."""
 PARAPHRASER = "paraphraser"
 TRANSLATOR = "translator"
 BACK_TRANSLATOR = "back_translator"
@@ -49,7 +51,15 @@ TRIGGER = "trigger"
 TOKEN_GRADIENTS = "token_gradients"  # noqa: S105 - a name, no secret
 SPELLING = "spelling"
 """Names of a language model's gradients and tokenizer (see `attacks.models.TokenWhiteBox`)."""
-ABILITIES = (FIRST_ORDER, GRADIENT_DRAFT, NEAREST_WORDS, RELAXED, SPELLING, TOKEN_GRADIENTS)
+ABILITIES = (
+    FIRST_ORDER,
+    GRADIENT_DRAFT,
+    NEAREST_WORDS,
+    RELAXED,
+    ROUNDED_DRAFT,
+    SPELLING,
+    TOKEN_GRADIENTS,
+)
 """Needs of recipes that the victim itself serves, by the method of that name."""
 
 
@@ -283,6 +293,10 @@ class Draft(Protocol):
     @property
     def keep(self) -> int:
         """Rewrites of a word that the victim is asked about."""
+
+    @property
+    def trusted(self) -> bool:
+        """Whether what it keeps back is not asked about either where a search would end in failure."""
 
     @property
     def needs(self) -> str:

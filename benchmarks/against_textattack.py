@@ -1,7 +1,7 @@
 """Campaigns beside TextAttack's own loop, on the same model, examples, lexicons and parameters:
 
     python benchmarks/against_textattack.py MODEL [--data SOURCE] [-n EXAMPLES] [--installed EXAMPLES]
-        [--join SNIPPETS] [--pairs P] [--recipes NAME,NAME] [--draft]
+        [--join SNIPPETS] [--pairs P] [--recipes NAME,NAME] [--draft gradient|bfloat16]
 
 Three ways to run an attack are timed in turn over P pairs, each against ours (`withstand`):
 - `installed`: TextAttack with its `HuggingFaceModelWrapper`, which pads every text to the tokenizer's
@@ -27,11 +27,12 @@ import numpy as np
 from attacks import recipes
 from attacks.bridge import VictimWrapper, recipe, stand_ins
 from attacks.bridge.importing import quiet, textattack
-from attacks.drafts import GradientDraft
+from attacks.drafts import GradientDraft, RoundedDraft
 from attacks.engine.cache import Cache
 from attacks.engine.scheduler import Job, run
 from attacks.models import Model
 from attacks.outcomes import Example, Finished, Status
+from attacks.protocols import Draft
 from attacks.recipe import Recipe
 from attacks.text import Text
 from attacks.victims import equipped
@@ -47,6 +48,8 @@ OURS: dict[str, dict[str, Any]] = {
     "textfooler": {"min_cosine": 0.5},
 }
 """Parameters that make a recipe of ours TextAttack's (see tests/attacks/test_fidelity.py)."""
+
+DRAFTS: dict[str, Draft] = {"gradient": GradientDraft(), "bfloat16": RoundedDraft()}
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,7 @@ def main() -> None:
     parser.add_argument("--join", type=int, default=1)
     parser.add_argument("--pairs", type=int, default=2)
     parser.add_argument("--recipes", default=RECIPES)
-    parser.add_argument("--draft", action="store_true", help="ours is drafted by the gradient")
+    parser.add_argument("--draft", choices=DRAFTS, help="what ours is drafted by")
     options = parser.parse_args()
     loaded = load_classifier(options.model)
     rows = list(load_split(options.data, labels=loaded.labels).rows)
@@ -174,7 +177,7 @@ def main() -> None:
     for name in options.recipes.split(","):
         ours = recipes.load(name, **OURS.get(name, {}))
         if options.draft:
-            ours = ours.drafted(GradientDraft())
+            ours = ours.drafted(DRAFTS[options.draft])
         models = Auxiliaries().load({*ours.needs, "similarity"})
         mine = equipped(victim, models, [ours])
         by_us(ours, rows[:2], mine)  # warms up

@@ -12,7 +12,6 @@ from typing import Any
 import tomli_w
 
 from attacks import goals, recipes
-from attacks.drafts import KEEP
 from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
 from attacks.errors import AttackError
@@ -143,8 +142,7 @@ def attack_run(
         check_answers(recipe, None)
     draft = None
     if request.draft is not None:
-        keep = KEEP if request.draft_keep is None else request.draft_keep
-        draft = chosen_draft(request.draft, keep, labels, request.model)
+        draft = chosen_draft(request.draft, request.draft_keep, labels, request.model)
         recipe.drafted(draft)
     examples = _examples(request, labels)
     if remote is not None and cache is not None:

@@ -81,15 +81,17 @@ def attack(
     draft: Annotated[
         str | None,
         typer.Option(
-            metavar="gradient|MODEL",
-            help="What guesses which rewrites are worth a query: the model's own gradient, or another "
-            "classifier with its labels. The model alone decides what succeeds (default: it is asked "
-            "about all).",
+            metavar="gradient|bfloat16|MODEL",
+            help="What guesses which rewrites are worth a query: the model's own gradient, a copy of it "
+            "in half the bits, or another classifier with its labels. The model alone decides what "
+            "succeeds (default: it is asked about all).",
         ),
     ] = None,
     draft_keep: Annotated[
         int | None,
-        typer.Option(min=1, help="Rewrites of a word that a draft keeps at first (default: 2)."),
+        typer.Option(
+            min=1, help="Rewrites of a word that a draft keeps at first (default: 2; bfloat16 1)."
+        ),
     ] = None,
     similarity: Annotated[
         str, typer.Option(help="Sentence encoder for recipes that need one.")

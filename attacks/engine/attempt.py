@@ -9,7 +9,7 @@ import numpy as np
 
 from attacks.engine.judging import asking, judging
 from attacks.engine.ledger import Ledger
-from attacks.engine.promising import promising
+from attacks.engine.promising import Strictness, promising
 from attacks.errors import AttackError
 from attacks.outcomes import Example
 from attacks.protocols import (
@@ -62,8 +62,8 @@ class Attempt:
     The budget counts distinct inputs: asking twice for the same string costs nothing. Random numbers
     derive from (run seed, example id, recipe name), so neither order nor neighbours change them.
     `reach` is how many characters of each field the victim reads (None: all of them), `seed` the run's;
-    `left_out` says whether a draft has kept anything back. `judged` gives (score, succeeded) for a
-    candidate and the victim's answer.
+    `left_out` says whether a draft has kept anything back that is worth another visit. `judged` gives
+    (score, succeeded) for a candidate and the victim's answer.
     """
 
     def __init__(
@@ -85,6 +85,7 @@ class Attempt:
         self.reach: Sequence[int] | None = None
         self.seed = seed
         self.left_out = False
+        self.strictness = Strictness()
         self.judged = judging(recipe.goal, example, self._reference)
         self.temperature = temperature
         self._question = asking(recipe.goal, example)

@@ -12,6 +12,7 @@ from attacks.protocols import (
     GRADIENT_DRAFT,
     NEAREST_WORDS,
     RELAXED,
+    ROUNDED_DRAFT,
     SPELLING,
     TOKEN_GRADIENTS,
     TRIGGER,
@@ -26,6 +27,7 @@ SERVING: Mapping[str, type] = {
     GRADIENT_DRAFT: Drafting,
     NEAREST_WORDS: WhiteBox,
     RELAXED: Relaxable,
+    ROUNDED_DRAFT: Drafting,
     SPELLING: TokenWhiteBox,
     TOKEN_GRADIENTS: TokenWhiteBox,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -68,6 +69,16 @@ class HuggingFaceVictim(TransformersModel):
             self._model,
             self._tokenizer,
             fingerprint=f"gradient-draft:{self._fingerprint}",
+            max_length=self._max_length,
+        )
+
+    def rounded_draft(self) -> HuggingFaceVictim:
+        """See `attacks.models.Drafting`."""
+        return HuggingFaceVictim(
+            copy.deepcopy(self._model).to(torch.bfloat16).eval(),
+            self._tokenizer,
+            self.labels,
+            fingerprint=f"bfloat16:{self._fingerprint}",
             max_length=self._max_length,
         )
 

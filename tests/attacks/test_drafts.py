@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from attacks import recipes
 from attacks.constraints import NoRepeat
-from attacks.drafts import GradientDraft, ModelDraft
+from attacks.drafts import GradientDraft, ModelDraft, RoundedDraft
 from attacks.engine.scheduler import EngineConfig, Job, run
 from attacks.errors import AttackError
 from attacks.goals import Margin, Untargeted
 from attacks.models import Model
 from attacks.outcomes import Example, Finished, Outcome, Status
-from attacks.protocols import DRAFT, Search
+from attacks.protocols import DRAFT, Ask, Draft, Search, Steps
 from attacks.questions import Floats, Inputs, Swaps
 from attacks.recipe import Recipe
 from attacks.searches import Beam, Draws, WeightedSaliency, WordImportance
@@ -155,6 +155,36 @@ def test_one_pass_answers_all_questions_about_a_text_as_one_each_would(
         np.testing.assert_allclose(answer.weights, expected.weights, rtol=1e-4, atol=1e-6)
 
 
+def test_a_rounded_copy_answers_nearly_as_the_victim_and_leaves_it_alone() -> None:
+    victim = small()
+    asked = [example.text.strings for example in tiny.examples(40)]
+    before = victim.run(victim.encode(asked))
+    draft = victim.rounded_draft()
+    found = draft.run(draft.encode(asked))
+    assert found.dtype == np.float32
+    assert not np.array_equal(found, before)  # it is rounded indeed
+    np.testing.assert_allclose(found, before, atol=0.02 * float(np.ptp(before)))
+    np.testing.assert_array_equal(victim.run(victim.encode(asked)), before)
+    assert draft.fingerprint != victim.fingerprint
+
+
+def test_a_rounded_draft_breaks_what_the_search_breaks_by_itself() -> None:
+    victim, jobs = small(), tiny.examples(30)
+    plain = replace(recipe(WordImportance("unk"), None), transformation=Swapped())
+    drafted = plain.drafted(RoundedDraft())
+    found = []
+    for made in (plain, drafted):
+        models = equipped(victim, {}, [made])
+        ends = run([Job(example, made) for example in jobs], models)
+        found.append({e.outcome.example_id: e.outcome for e in ends if isinstance(e, Finished)})
+    broken, again = (
+        {name for name, o in outcomes.items() if o.status is Status.SUCCEEDED} for outcomes in found
+    )
+    asked, spared = (sum(o.unique_queries for o in outcomes.values()) for outcomes in found)
+    assert broken == again != set()
+    assert spared < asked / 2
+
+
 def test_gradients_are_kept_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("attacks.victims.gradient_draft.NUMBERS", 2000)
     draft = small().gradient_draft()
@@ -164,14 +194,15 @@ def test_gradients_are_kept_within_bounds(monkeypatch: pytest.MonkeyPatch) -> No
     assert draft._numbers == sum(2 * kept[1].numel() for kept in draft._kept.values()) <= 2000
 
 
+@pytest.mark.parametrize("draft", [GradientDraft(), RoundedDraft()], ids=lambda d: type(d).__name__)
 @pytest.mark.parametrize("name", ["deepwordbug", "pwws", "kuleshov-small", "pso"])
-def test_drafted_outcomes_depend_on_no_batch(name: str) -> None:
+def test_drafted_outcomes_depend_on_no_batch(name: str, draft: Draft) -> None:
     victim = small()
     made = (
         replace(recipe(Beam(), None), transformation=Swapped(), name=name)
         if name == "kuleshov-small"
         else recipes.load(name)
-    ).drafted(GradientDraft())
+    ).drafted(draft)
     jobs = [Job(example, made) for example in tiny.examples(8)]
     found = []
     for config in (EngineConfig(), EngineConfig(window=1, batch_size=1), EngineConfig(window=3)):
@@ -216,8 +247,10 @@ def test_a_victim_that_can_only_be_asked_has_no_gradient_to_draft_by() -> None:
         equipped(VICTIM, {}, [recipe(Beam(), None).drafted(GradientDraft())])
 
 
-@pytest.mark.parametrize("draft", [GradientDraft, ModelDraft])
-def test_a_draft_that_keeps_nothing_is_refused(draft: type[GradientDraft | ModelDraft]) -> None:
+@pytest.mark.parametrize("draft", [GradientDraft, ModelDraft, RoundedDraft])
+def test_a_draft_that_keeps_nothing_is_refused(
+    draft: type[GradientDraft | ModelDraft | RoundedDraft],
+) -> None:
     with pytest.raises(AttackError, match="keeps at least 1"):
         draft(0)
 
@@ -228,3 +261,47 @@ def test_an_ensemble_is_drafted_attack_by_attack() -> None:
     assert any(drafted)
     assert not all(drafted)
     assert made.parameters()["draft"] == {"kind": "GradientDraft", "keep": 2}
+
+
+class Asked:
+    """A model that notes what it is asked."""
+
+    def __init__(self, model: FunctionVictim) -> None:
+        self.model, self.fingerprint = model, "asked"
+        self.texts: list[Inputs] = []
+
+    def encode(self, inputs: Sequence[Inputs]) -> Sequence[Inputs]:
+        return inputs
+
+    def run(self, batch: Sequence[Inputs]) -> Floats:
+        self.texts += batch
+        return self.model.run(self.model.encode(batch))
+
+
+class Few:
+    """A constraint that asks a model, and allows what is least promising."""
+
+    def filter(self, candidates: Sequence[Candidate], previous: Candidate) -> Steps[Sequence[bool]]:
+        yield Ask("similarity", tuple(candidate.strings for candidate in candidates))
+        return [not set("defgh") & set(candidate.strings[0]) for candidate in candidates]
+
+
+def test_where_most_is_inadmissible_the_draft_is_asked_only_of_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = replace(
+        recipe(WordImportance("unk"), 1),
+        constraints=(NoRepeat(), Few()),
+        needs=("similarity", DRAFT),
+    )
+    found, asked = [], []
+    for strict in (None, False):
+        if strict is not None:
+            monkeypatch.setattr("attacks.engine.promising.Strictness.strict", strict)
+        draft = Asked(VICTIM)
+        models: dict[str, Model] = {"victim": VICTIM, DRAFT: draft, "similarity": Asked(VICTIM)}
+        ends = run([Job(Example("x", Text.of("a a a a a"), 1), made)], models)
+        found += [event.outcome for event in ends if isinstance(event, Finished)]
+        asked.append(len(draft.texts))
+    assert found[0] == found[1]
+    assert asked[0] < asked[1]

@@ -308,7 +308,7 @@ def test_goals_that_cannot_be_had_are_refused_before_a_model_loads(
     assert not list((tmp_path / "runs").glob("*"))
 
 
-@pytest.mark.parametrize("draft", ["gradient", "MODEL"])
+@pytest.mark.parametrize("draft", ["gradient", "bfloat16", "MODEL"])
 def test_a_draft_asks_less_and_is_on_record(
     draft: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -335,13 +335,14 @@ def test_a_draft_with_other_labels_is_refused_before_it_loads(
     assert "has the labels bad, good" in capsys.readouterr().err
 
 
-def test_an_endpoint_has_no_gradient_to_draft_by(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("draft", "lacks"), [("gradient", "gradient"), ("bfloat16", "weights")])
+def test_an_endpoint_has_nothing_of_its_own_to_draft_by(
+    draft: str, lacks: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["attack", "http://127.0.0.1:9/", "--labels", "rotten,fresh", "--data", DATA]
-    arguments += ["--recipe", "pwws", "--draft", "gradient", "-o", str(tmp_path / "runs")]
+    arguments += ["--recipe", "pwws", "--draft", draft, "-o", str(tmp_path / "runs")]
     assert invoke(arguments) == 2
-    assert "does not give its gradient" in capsys.readouterr().err
+    assert f"does not give its {lacks}" in capsys.readouterr().err
 
 
 def test_a_draft_whose_weights_changed_stops_a_resumed_run(
