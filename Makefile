@@ -12,7 +12,7 @@ CONSTRAINTS ?= constraints.txt
 export OMP_NUM_THREADS ?= $(if $(filter test%,$(MAKECMDGOALS)),1,2)
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: demo demo-full test test-slow test-attacks test-transformers4 bench-attacks lint clean
+.PHONY: demo demo-full test test-slow test-attacks test-transformers4 bench-attacks bench-cuda lint clean
 
 demo: $(VENV)/.installed  ## train, audit, harden, audit again and open-able report, within fifteen minutes
 	$(BIN)/withstand harden plans/demo.toml
@@ -41,6 +41,15 @@ bench-attacks: $(VENV)/.installed-test  ## campaigns beside the models' own time
 	$(BIN)/python benchmarks/drafting.py models/rt-plain
 	$(BIN)/python benchmarks/ensemble.py models/rt-plain
 	$(BIN)/python benchmarks/memory.py
+
+bench-cuda: $(VENV)/.installed-test  ## the same at BERT-base size on a GPU; needs a CUDA build of torch
+	@$(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' || { echo "torch sees no CUDA device." >&2; exit 2; }
+	$(BIN)/python -m pytest -q tests/test_cuda.py
+	test -d models/bert-base-random || $(BIN)/python benchmarks/bert_base.py models/bert-base-random
+	test -d models/bert-base-size || $(BIN)/withstand train benchmarks/bert-base.toml -q
+	$(BIN)/python benchmarks/limit.py models/bert-base-size --device cuda --batch-size 256
+	$(BIN)/python benchmarks/against_textattack.py models/bert-base-size --device cuda --batch-size 256 -n 60 --installed 3
+	$(BIN)/python benchmarks/against_textattack.py models/bert-base-size --device cuda --batch-size 256 --join 12 -n 16 --installed 0 --recipes deepwordbug
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

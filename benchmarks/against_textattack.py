@@ -2,6 +2,7 @@
 
     python benchmarks/against_textattack.py MODEL [--data SOURCE] [-n EXAMPLES] [--installed EXAMPLES]
         [--join SNIPPETS] [--pairs P] [--recipes NAME,NAME] [--draft gradient|bfloat16]
+        [--device cuda] [--batch-size ROWS] [--window SEARCHES]
 
 Three ways to run an attack are timed in turn over P pairs, each against ours (`withstand`):
 - `installed`: TextAttack with its `HuggingFaceModelWrapper`, which pads every text to the tokenizer's
@@ -29,7 +30,7 @@ from attacks.bridge import VictimWrapper, recipe, stand_ins
 from attacks.bridge.importing import quiet, textattack
 from attacks.drafts import GradientDraft, RoundedDraft
 from attacks.engine.cache import Cache
-from attacks.engine.scheduler import Job, run
+from attacks.engine.scheduler import EngineConfig, Job, run
 from attacks.models import Model
 from attacks.outcomes import Example, Finished, Status
 from attacks.protocols import Draft
@@ -90,10 +91,12 @@ def by_textattack(attack: Any, wrapper: Any, examples: Sequence[Example], encode
     return Took(perf_counter() - started, broken, asked)
 
 
-def by_us(made: Recipe, examples: Sequence[Example], models: dict[str, Model]) -> Took:
+def by_us(
+    made: Recipe, examples: Sequence[Example], models: dict[str, Model], config: EngineConfig
+) -> Took:
     started = perf_counter()
     jobs = (Job(example, made) for example in examples)
-    ends = [e.outcome for e in run(jobs, models, cache=Cache()) if isinstance(e, Finished)]
+    ends = [e.outcome for e in run(jobs, models, config, Cache()) if isinstance(e, Finished)]
     assert not [o.error for o in ends if o.error]
     seconds = perf_counter() - started
     broken = sum(o.status is Status.SUCCEEDED for o in ends)
@@ -155,7 +158,11 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=2)
     parser.add_argument("--recipes", default=RECIPES)
     parser.add_argument("--draft", choices=DRAFTS, help="what ours is drafted by")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--batch-size", type=int, default=64, help="ours, of 64 tokens")
+    parser.add_argument("--window", type=int, default=64)
     options = parser.parse_args()
+    config = EngineConfig(options.window, options.batch_size, 64 * options.batch_size)
     loaded = load_classifier(options.model)
     rows = list(load_split(options.data, labels=loaded.labels).rows)
     if options.join > 1:
@@ -168,9 +175,13 @@ def main() -> None:
         loaded.labels,
         fingerprint=loaded.fingerprint,
         max_length=512 if options.join > 1 else 128,
+        device=options.device,
     )
     installed = textattack().models.wrappers.HuggingFaceModelWrapper(loaded.model, loaded.tokenizer)
-    print(f"{options.model}: {len(rows)} texts of {words:.0f} words, {options.pairs} pairs")
+    print(
+        f"{options.model} on {options.device}: {len(rows)} texts of {words:.0f} words, "
+        f"{options.pairs} pairs, up to {config.batch_size} rows a batch"
+    )
     print(
         f"{'recipe':12} {'against':10} {'texts':>5} {'ratio':>6} least  most  broken   asked a text"
     )
@@ -178,17 +189,21 @@ def main() -> None:
         ours = recipes.load(name, **OURS.get(name, {}))
         if options.draft:
             ours = ours.drafted(DRAFTS[options.draft])
-        models = Auxiliaries().load({*ours.needs, "similarity"})
+        models = Auxiliaries().load({*ours.needs, "similarity"}, options.device)
         mine = equipped(victim, models, [ours])
-        by_us(ours, rows[:2], mine)  # warms up
-        for way, runs in ways(name, victim, installed, models).items():
+        by_us(ours, rows[:2], mine, config)  # warms up
+        for way, runs in ways(name, victim, installed, models, config).items():
             part = rows[: options.installed if way == "installed" else len(rows)]
-            pairs = [(runs(part), by_us(ours, part, mine)) for _ in range(options.pairs)]
+            pairs = [(runs(part), by_us(ours, part, mine, config)) for _ in range(options.pairs)]
             show(name, way, len(part), pairs)
 
 
 def ways(
-    name: str, victim: HuggingFaceVictim, installed: Any, models: dict[str, Model]
+    name: str,
+    victim: HuggingFaceVictim,
+    installed: Any,
+    models: dict[str, Model],
+    config: EngineConfig,
 ) -> dict[str, Callable[[Sequence[Example]], Took]]:
     """How an attack of TextAttack's is run, by name."""
     with quiet():
@@ -202,7 +217,7 @@ def ways(
     asking = equipped(victim, models, [theirs])
     return {
         "repaired": lambda part: by_textattack(search.attack, repaired, part, encoder),
-        "bridged": lambda part: by_us(theirs, part, asking),
+        "bridged": lambda part: by_us(theirs, part, asking, config),
         "installed": lambda part: by_textattack(search.attack, installed, part, encoder),
     }
 

@@ -1,6 +1,7 @@
 """How near a campaign comes to the models' own time: `make bench-attacks`, or
 
     python benchmarks/limit.py MODEL [--data SOURCE] [-n EXAMPLES] [--pairs P] [--recipes NAME,NAME]
+        [--device cuda] [--batch-size ROWS] [--window SEARCHES]
 
 A is a campaign. B is every model that took part, on the distinct inputs that it was asked, tokenized and
 sorted by length, in full batches of the engine's own size: what nobody can do without. Printed is A / B
@@ -28,7 +29,6 @@ from harness.models import load_classifier
 from harness.splits import load_split
 
 RECIPES = "deepwordbug,pwws,textfooler,bae"
-CONFIG = EngineConfig()
 
 
 class Noting:
@@ -47,23 +47,27 @@ class Noting:
         return self.model.run(batch)
 
 
-def campaign(recipe: Recipe, examples: Sequence[Example], models: Mapping[str, Model]) -> float:
+def campaign(
+    recipe: Recipe, examples: Sequence[Example], models: Mapping[str, Model], config: EngineConfig
+) -> float:
     """Seconds of a campaign with an empty cache."""
     started = perf_counter()
     jobs = (Job(example, recipe) for example in examples)
-    outcomes = [e for e in run(jobs, models, CONFIG, Cache()) if isinstance(e, Finished)]
+    outcomes = [e for e in run(jobs, models, config, Cache()) if isinstance(e, Finished)]
     assert len(outcomes) == len(examples)
     return perf_counter() - started
 
 
-def packed(asked: Mapping[str, Sequence[Any]], models: Mapping[str, Model]) -> float:
+def packed(
+    asked: Mapping[str, Sequence[Any]], models: Mapping[str, Model], config: EngineConfig
+) -> float:
     """Seconds of the models alone, on all of it at once."""
     started = perf_counter()
     for name, inputs in asked.items():
         encoded = sorted(models[name].encode(inputs), key=len)
         while encoded:
             length = padded_length(len(encoded[-1]))
-            size = max(1, min(CONFIG.batch_size, CONFIG.batch_tokens // length))
+            size = max(1, min(config.batch_size, config.batch_tokens // length))
             models[name].run(encoded[-size:])
             del encoded[-size:]
     return perf_counter() - started
@@ -76,24 +80,36 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=100)
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--recipes", default=RECIPES)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--batch-size", type=int, default=64, help="of 64 tokens")
+    parser.add_argument("--window", type=int, default=64)
     options = parser.parse_args()
+    config = EngineConfig(options.window, options.batch_size, 64 * options.batch_size)
     loaded = load_classifier(options.model)
     rows = load_split(options.data, labels=loaded.labels).rows[: options.n]
     victim = HuggingFaceVictim(
-        loaded.model, loaded.tokenizer, loaded.labels, fingerprint=loaded.fingerprint
+        loaded.model,
+        loaded.tokenizer,
+        loaded.labels,
+        fingerprint=loaded.fingerprint,
+        device=options.device,
     )
-    print(f"{options.model}, {len(rows)} examples of {options.data}, {options.pairs} pairs")
+    print(
+        f"{options.model} on {options.device}, {len(rows)} examples of {options.data}, "
+        f"{options.pairs} pairs, up to {config.batch_size} rows a batch"
+    )
     print(
         f"{'recipe':12} {'inputs':>7} {'campaign s':>11} {'models s':>9} {'ratio':>6}  least  most"
     )
     for name in options.recipes.split(","):
         recipe = recipes.load(name)
-        models = equipped(victim, Auxiliaries().load(recipe.needs), [recipe])
+        models = equipped(victim, Auxiliaries().load(recipe.needs, options.device), [recipe])
         noting = {key: Noting(model) for key, model in models.items()}
-        campaign(recipe, rows, noting)  # notes what is asked, and warms up
+        campaign(recipe, rows, noting, config)  # notes what is asked, and warms up
         asked = {key: list(model.asked) for key, model in noting.items() if model.asked}
         pairs = [
-            (campaign(recipe, rows, models), packed(asked, models)) for _ in range(options.pairs)
+            (campaign(recipe, rows, models, config), packed(asked, models, config))
+            for _ in range(options.pairs)
         ]
         ratios = [a / b for a, b in pairs]
         whole, alone = (sum(column) / len(pairs) for column in zip(*pairs, strict=True))
