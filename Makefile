@@ -12,7 +12,7 @@ CONSTRAINTS ?= constraints.txt
 export OMP_NUM_THREADS ?= $(if $(filter test%,$(MAKECMDGOALS)),1,2)
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: demo demo-full test test-slow test-attacks test-transformers4 bench-attacks bench-cuda lint clean
+.PHONY: demo demo-full test test-slow test-attacks test-transformers4 bench-attacks bench-training bench-cuda lint clean
 
 demo: $(VENV)/.installed  ## train, audit, harden, audit again and open-able report, within fifteen minutes
 	$(BIN)/withstand harden plans/demo.toml
@@ -41,6 +41,9 @@ bench-attacks: $(VENV)/.installed-test  ## campaigns beside the models' own time
 	$(BIN)/python benchmarks/drafting.py models/rt-plain
 	$(BIN)/python benchmarks/ensemble.py models/rt-plain
 	$(BIN)/python benchmarks/memory.py
+
+bench-training: $(VENV)/.installed-test  ## what a step of each training objective costs
+	$(BIN)/python benchmarks/objectives.py
 
 bench-cuda: $(VENV)/.installed-test  ## the same at BERT-base size on a GPU; needs a CUDA build of torch
 	@$(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' || { echo "torch sees no CUDA device." >&2; exit 2; }

@@ -23,7 +23,16 @@ GROUP = "withstand.objectives"
 
 BUILTIN = {
     "plain": "harness.objectives.plain:Plain",
+    "neftune": "harness.objectives.neftune:NEFTune",
+    "r-drop": "harness.objectives.r_drop:RDrop",
+    "fgm": "harness.objectives.fgm:FGM",
+    "pgd": "harness.objectives.pgd:PGD",
     "freelb": "harness.objectives.freelb:FreeLB",
+    "freelb++": "harness.objectives.freelb_plus_plus:FreeLBPlusPlus",
+    "vat": "harness.objectives.vat:VAT",
+    "trades": "harness.objectives.trades:TRADES",
+    "mart": "harness.objectives.mart:MART",
+    "r3f": "harness.objectives.r3f:R3F",
 }
 """Where each built-in objective is defined; nothing is imported before it is asked for."""
 

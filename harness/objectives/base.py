@@ -99,12 +99,20 @@ class StepContext:
         Gradients are averaged over devices after the last pass alone. Forward and backward both belong
         inside.
         """
-        if self._dropout is None:
-            self._dropout = TorchState(self.labels.device)
-        else:
-            self._dropout.restore()
-        with nullcontext() if last else self.silent():
+        with self.same_dropout(), nullcontext() if last else self.silent():
             yield
+
+    @contextmanager
+    def same_dropout(self, wanted: bool = True) -> Iterator[None]:
+        """A pass that draws the dropout mask of the other such passes over this batch.
+
+        What two of them say then differs by their perturbations alone. Nothing happens unless `wanted`.
+        """
+        if wanted and self._dropout is None:
+            self._dropout = TorchState(self.labels.device)
+        elif wanted and self._dropout is not None:
+            self._dropout.restore()
+        yield
 
 
 @runtime_checkable

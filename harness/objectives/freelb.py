@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from harness.embedding import unit
-from harness.errors import HarnessError
 from harness.objectives.base import StepContext
+from harness.objectives.limits import check
+from harness.objectives.perturbations import ascend, spread
 
 
 @dataclass(frozen=True)
@@ -36,40 +35,27 @@ class FreeLB:
     max_norm: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise HarnessError(f"freelb: steps must be 1 or more; given: {self.steps}.")
-        for name in ("adv_lr", "init_magnitude", "max_norm"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                raise HarnessError(f"freelb: {name} must be a number from 0; given: {value}.")
+        check(self, name="freelb", counts="steps", numbers="adv_lr init_magnitude max_norm")
 
     def step(self, ctx: StepContext) -> Tensor:
         """See `StepObjective.step`."""
-        delta = self.start(ctx)
-        total = torch.zeros((), device=ctx.labels.device)
-        for number in range(self.steps):
-            last = number == self.steps - 1
-            delta.requires_grad_(not last)
-            with ctx.repeat(last=last):
-                loss = ctx.loss(ctx.logits(delta)) / self.steps
-                ctx.backward(loss)
-            total += loss.detach()
-            if not last:
-                assert delta.grad is not None  # noqa: S101 - the tap proved that delta was used
-                delta = self.ascend(delta.detach(), delta.grad)
-        return total
+        return free_steps(ctx, self.steps, self.adv_lr, self.init_magnitude, self.max_norm)
 
-    def start(self, ctx: StepContext) -> Tensor:
-        """The first perturbation, float32, shape (batch, tokens, width), 0 at padding."""
-        noise = torch.empty(ctx.delta_shape, device=ctx.labels.device).uniform_(-1.0, 1.0)
-        mask = ctx.mask.unsqueeze(-1).to(noise.dtype)
-        tokens = mask.sum(1, keepdim=True).clamp_min(1.0)
-        return noise * mask * (self.init_magnitude / torch.sqrt(tokens * ctx.tap.dimension))
 
-    def ascend(self, delta: Tensor, gradient: Tensor) -> Tensor:
-        """One step up the loss, then back into the ball; shapes (batch, tokens, width)."""
-        delta = delta + self.adv_lr * unit(gradient)
-        if self.max_norm > 0:
-            norm = delta.flatten(1).norm(dim=1).clamp_min(torch.finfo(delta.dtype).tiny)
-            delta = delta * (self.max_norm / norm).clamp_max(1.0).view(-1, 1, 1)
-        return delta
+def free_steps(
+    ctx: StepContext, steps: int, rate: float, magnitude: float, max_norm: float
+) -> Tensor:
+    """Every step trains with 1/steps of its gradient and moves the perturbation; the mean loss."""
+    delta = spread(ctx, magnitude)
+    total = torch.zeros((), device=ctx.labels.device)
+    for number in range(steps):
+        last = number == steps - 1
+        delta.requires_grad_(not last)
+        with ctx.repeat(last=last):
+            loss = ctx.loss(ctx.logits(delta)) / steps
+            ctx.backward(loss)
+        total += loss.detach()
+        if not last:
+            assert delta.grad is not None  # noqa: S101 - the tap proved that delta was used
+            delta = ascend(delta.detach(), delta.grad, rate, max_norm)
+    return total

@@ -1,0 +1,100 @@
+"""What a training step costs under each objective, in plain ones: `make bench-training`.
+
+    python benchmarks/objectives.py [--rounds R] [--steps S] [--objectives NAME,NAME]
+
+MiniLM-L6 with a new head, batches of 16 film reviews of 32 tokens, AdamW. In every round each objective
+makes S steps right after as many plain ones; printed is the median of the rounds' ratios, with the least
+and the most. NAME:KEY=VALUE sets a parameter (`freelb:steps=3`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import torch
+
+from attacks.victims.huggingface import HuggingFaceVictim
+from harness import objectives
+from harness.batches import Collator, Row
+from harness.embedding import EmbeddingTap
+from harness.models import load_classifier
+from harness.objectives.base import StepContext, StepObjective
+from harness.splits import load_split
+
+BATCH, TOKENS = 16, 32
+
+
+class Stepper:
+    """A model in training, and batches for it."""
+
+    def __init__(self, steps: int) -> None:
+        rows = list(load_split("bundle:rotten-tomatoes").rows)
+        loaded = load_classifier("bundle:minilm-l6", ("negative", "positive"))
+        victim = HuggingFaceVictim(
+            loaded.model, loaded.tokenizer, loaded.labels, fingerprint="", max_length=TOKENS
+        )
+        encodings = victim.encode([row.text.strings for row in rows])
+        long = [
+            Row(e, row.label) for e, row in zip(encodings, rows, strict=True) if len(e) == TOKENS
+        ]
+        self.model, self.tap = loaded.model.train(), EmbeddingTap(loaded.model)
+        collate = Collator.of(loaded.tokenizer)
+        starts = range(0, len(long) - BATCH, BATCH)
+        self.batches = [collate(long[start : start + BATCH]) for start in starts][:steps]
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-5, fused=True)
+
+    def seconds(self, objective: Any) -> float:
+        started = perf_counter()
+        for batch in self.batches:
+            inputs = {key: value for key, value in batch.items() if key != "labels"}
+            ctx = StepContext(
+                model=self.model,
+                inputs=inputs,
+                labels=batch["labels"],
+                tap=self.tap,
+                propagate=lambda loss: loss.backward(),
+            )
+            if isinstance(objective, StepObjective):
+                objective.step(ctx)
+            else:
+                ctx.backward(objective.loss(ctx))
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+        return perf_counter() - started
+
+
+def made(name: str) -> Any:
+    name, _, setting = name.partition(":")
+    key, _, value = setting.partition("=")
+    return objectives.load(name, {key: json.loads(value)} if key else {})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument(
+        "--objectives", default=",".join((*sorted(objectives.BUILTIN), "freelb:steps=3"))
+    )
+    options = parser.parse_args()
+    stepper, plain = Stepper(options.steps), objectives.load("plain")
+    stepper.seconds(plain)  # warms up
+    print(
+        f"{'objective':14} {'cost':>5} least  most  ({options.rounds} rounds of {options.steps} steps)"
+    )
+    for name in options.objectives.split(","):
+        objective = made(name)
+        ratios = []
+        for _ in range(options.rounds):
+            base = stepper.seconds(plain)
+            ratios.append(stepper.seconds(objective) / base)
+        print(f"{name:14} {median(ratios):5.2f} {min(ratios):5.2f} {max(ratios):5.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
