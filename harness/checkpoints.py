@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from reports.storage import write_atomic
 
 SEAL = "complete.json"
 FORMAT = 1
+MEMORY = "objective.safetensors"
+"""What objectives remember from batch to batch."""
 WEIGHTS = (".safetensors", ".safetensors.index.json", "config.json")
 """What remains of an older checkpoint that may still be chosen."""
 
@@ -119,7 +121,9 @@ class WorkFolder:
                 shutil.rmtree(folder)
                 continue
             files = sorted(folder.iterdir())
-            weights = [file for file in files if file.name.endswith(WEIGHTS)]
+            weights = [
+                file for file in files if file.name.endswith(WEIGHTS) and file.name != MEMORY
+            ]
             _write_seal(folder, weights, resumable=False)
             for file in files:
                 if file not in weights and file.name != SEAL:
@@ -128,6 +132,22 @@ class WorkFolder:
     @property
     def _history(self) -> Path:
         return self.path / "history.json"
+
+
+def write_memory(checkpoint: Path, memory: Mapping[str, Any]) -> None:
+    """Put an objective's tensors, if it has any, beside the weights."""
+    from safetensors.torch import save_file
+
+    if memory:
+        save_file({k: v.contiguous().cpu() for k, v in memory.items()}, checkpoint / MEMORY)
+
+
+def read_memory(checkpoint: Path, device: Any) -> dict[str, Any]:
+    """The tensors that `write_memory` put there; none where there were none."""
+    from safetensors.torch import load_file
+
+    path = checkpoint / MEMORY
+    return load_file(path, device=str(device)) if path.exists() else {}
 
 
 def _write_seal(folder: Path, files: Sequence[Path], *, resumable: bool) -> None:

@@ -10,10 +10,18 @@ import difflib
 import hashlib
 import json
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from harness.auxiliaries import ENCODER, LANGUAGE_MODEL, Auxiliaries
 from reports.errors import ReportError
@@ -83,10 +91,15 @@ class Data(_Section):
 
 
 class Objective(_Section):
-    """A training loss by name, with its parameters (see `withstand ls objectives`)."""
+    """A training loss by name, with its parameters (see `withstand ls objectives`).
+
+    Attributes:
+        weight: what its loss counts beside those of the others, where there are several.
+    """
 
     name: str = "plain"
     parameters: dict[str, float | int | bool | str] = Field(default_factory=dict)
+    weight: float = Field(default=1.0, gt=0.0)
 
 
 class Augment(_Section):
@@ -155,6 +168,8 @@ class Train(_Section):
 
     Attributes:
         output: folder that the model is saved to.
+        objective: the training loss, `[train.objective]`, or several, `[[train.objective]]`, that are
+            added; `awp` goes around the others.
         start: "base" (the pretrained weights) or "plain" (what `[train]` left; `[harden]` only).
         learning_rate, weight_decay: AdamW's.
         warmup: share of all steps over which the rate rises; then it falls along `schedule`.
@@ -166,7 +181,7 @@ class Train(_Section):
 
     output: str
     start: Literal["base", "plain"] = "base"
-    objective: Objective = Objective()
+    objective: tuple[Objective, ...] = Field(default=(Objective(),), min_length=1)
     augment: Augment | None = None
     selection: Selection = Selection()
     epochs: int = Field(default=3, ge=1)
@@ -178,6 +193,13 @@ class Train(_Section):
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     clip: float = Field(default=1.0, gt=0.0)
     soft_labels: float = Field(default=0.0, ge=0.0, le=1.0)
+
+    @field_validator("objective", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        if isinstance(value, dict | Objective):
+            return (value,)
+        return tuple(value) if isinstance(value, list) else value
 
     @property
     def needs_trained_start(self) -> str | None:
@@ -336,7 +358,7 @@ def parse_plan(raw: dict[str, Any], where: str) -> Plan:
 
 
 def _explain(raw: dict[str, Any], problem: dict[str, Any]) -> str:
-    location = [str(part) for part in problem["loc"]]
+    location = _written(raw, problem["loc"])
     key = ".".join(location) or "the plan"
     if problem["type"] == "extra_forbidden":
         known = _known_keys(location[:-1])
@@ -347,6 +369,21 @@ def _explain(raw: dict[str, Any], problem: dict[str, Any]) -> str:
         return f"{key}: this key is required and missing."
     given = "" if isinstance(problem["input"], dict | list) else f" (given: {problem['input']!r})"
     return f"{key}: {problem['msg'].removeprefix('Value error, ')}{given}."
+
+
+def _written(raw: Any, location: Iterable[str | int]) -> list[str]:
+    """The keys as the plan has them: without the number of a table that stands for a list of one."""
+    parts = []
+    for part in location:
+        if isinstance(part, int) and not isinstance(raw, list):
+            continue
+        parts.append(str(part))
+        known = isinstance(raw, dict) or (isinstance(raw, list) and isinstance(part, int))
+        try:
+            raw = raw[part] if known else None
+        except (KeyError, IndexError):
+            raw = None
+    return parts
 
 
 def _known_keys(location: list[str]) -> list[str]:

@@ -10,8 +10,8 @@ from attacks.errors import AttackError
 from attacks.goals import Reduced
 from attacks.protocols import WrittenGoal
 from attacks.resources.own import Own
-from harness import objectives
 from harness.errors import HarnessError
+from harness.objectives.combining import combine
 from harness.plan import Plan, PlanError
 from harness.session import Stage, data_of, section_of
 from reports.storage import probe_writable
@@ -28,7 +28,7 @@ def check_training(plan: Plan, stages: Sequence[Stage], runs: Path) -> None:
     for stage in stages:
         section = section_of(plan, stage)
         try:
-            objectives.load(section.objective.name, section.objective.parameters)
+            combine(section.objective)
         except HarnessError as error:
             raise PlanError(f"{stage}.objective: {error}") from None
         named = [(f"{stage}.selection.attacks", name) for name in section.selection.attacks]

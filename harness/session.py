@@ -89,7 +89,7 @@ def train_run(
             "stage": stage,
             "start": start,
             "start_fingerprint": loaded.fingerprint,
-            "objective": section.objective.model_dump(),
+            "objective": [chosen.model_dump() for chosen in section.objective],
             "augment": section.augment.model_dump() if section.augment else None,
             "selected_on": "validation",
             "selected_by": section.selection.metric,

@@ -14,7 +14,14 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 from harness.batches import Collator, LengthGroups, TrainingSet
 from harness.embedding import EmbeddingTap
 from harness.errors import HarnessError
-from harness.objectives.base import Objective, StepContext, StepObjective, cross_entropy
+from harness.objectives.base import (
+    Course,
+    Objective,
+    Remembering,
+    StepContext,
+    StepObjective,
+    cross_entropy,
+)
 
 
 class RobustTrainer(Trainer):  # type: ignore[misc]
@@ -48,6 +55,7 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
             raise HarnessError("Label smoothing bypasses the objective; leave it at 0.")
         self.objective = objective
         self.tap = EmbeddingTap(model)
+        self.course = Course(model)
         self._examples_in_step = 0
         self._micro_batches = 1
         self._loss_total = 0.0
@@ -123,10 +131,16 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
     def get_batch_samples(
         self, epoch_iterator: Iterator[Any], num_batches: int, *rest: Any
     ) -> tuple[list[Any], Any]:
-        """The micro-batches of one optimizer step; notes how many examples they hold together."""
+        """The micro-batches of one optimizer step; notes how many examples they hold together.
+
+        An objective that remembers is told that a step begins.
+        """
         batches, items = super().get_batch_samples(epoch_iterator, num_batches, *rest)
         self._examples_in_step = sum(len(batch["labels"]) for batch in batches)
         self._micro_batches = max(1, len(batches))
+        self.course.progress = self.state.global_step / max(1, self.state.max_steps)
+        if isinstance(self.objective, Remembering):
+            self.objective.before_step(self.course)
         return batches, items
 
     def floating_point_ops(self, inputs: Mapping[str, Any]) -> int:
@@ -152,6 +166,7 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
             propagate=lambda loss: self.accelerator.backward(loss * share),
             silent=functools.partial(self.accelerator.no_sync, model),
             targets=inputs.get("targets"),
+            course=self.course,
         )
 
 

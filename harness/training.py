@@ -23,14 +23,14 @@ from attacks.outcomes import Example
 from attacks.protocols import ABILITIES
 from attacks.resources.own import Own
 from attacks.victims.huggingface import HuggingFaceVictim
-from harness import objectives
 from harness.arguments import training_arguments
 from harness.augmentation import AttackRefresh, Battery, slots
 from harness.batches import Collator, Row, TrainingSet
 from harness.blending import Blending, blend, snapshot
-from harness.checkpoints import WorkFolder
+from harness.checkpoints import WorkFolder, read_memory, write_memory
 from harness.errors import HarnessError
 from harness.models import LoadedModel, save_classifier
+from harness.objectives.combining import combine
 from harness.plan import Train
 from harness.prediction import predict
 from harness.randomness import untouched
@@ -120,7 +120,7 @@ def train(
     """
     started = perf_counter()
     _check(train, validation, model.labels)
-    objective = objectives.load(config.objective.name, config.objective.parameters)
+    objective = combine(config.objective)
     augment, selection = config.augment, config.selection
     turns = [recipes.load(name).using(own or {}) for name in augment.attacks] if augment else []
     judges = [recipes.load(name).using(own or {}) for name in selection.attacks]
@@ -246,6 +246,8 @@ def _train(
         callbacks=callbacks,
     )
     keeper.trainer = trainer
+    if checkpoint:
+        trainer.course.memory.update(read_memory(checkpoint, arguments.device))
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     finally:
@@ -314,6 +316,7 @@ class _Keeper(TrainerCallback):  # type: ignore[misc]
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Seal the checkpoint; the Trainer may save the last step before its epoch is evaluated."""
         if self._history and self._history[-1].step == state.global_step:
+            write_memory(self._folder.of(self._history[-1]), self.trainer.course.memory)
             self._folder.seal(state.global_step)
             self._folder.prune(self._history, self._config.selection)
 

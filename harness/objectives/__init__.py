@@ -1,7 +1,7 @@
 """Training losses by name.
 
 Built-in ones are listed here; any distribution adds its own under the entry-point group
-`withstand.objectives` (a name and a frozen dataclass with `loss` or `step`, see `base`).
+`withstand.objectives` (a name and a frozen dataclass with `loss`, `step` or `around`, see `base`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.objectives.base import Objective
+    from harness.objectives.base import Objective, Wrapper
 
 GROUP = "withstand.objectives"
 
@@ -33,6 +33,9 @@ BUILTIN = {
     "trades": "harness.objectives.trades:TRADES",
     "mart": "harness.objectives.mart:MART",
     "r3f": "harness.objectives.r3f:R3F",
+    "smart": "harness.objectives.smart:SMART",
+    "tavat": "harness.objectives.tavat:TAVAT",
+    "awp": "harness.objectives.awp:AWP",
 }
 """Where each built-in objective is defined; nothing is imported before it is asked for."""
 
@@ -62,7 +65,9 @@ def describe(name: str) -> str:
     return (inspect.getdoc(find(name)) or "").split("\n", 1)[0]
 
 
-def load(name: str, parameters: Mapping[str, float | int | bool | str] | None = None) -> Objective:
+def load(
+    name: str, parameters: Mapping[str, float | int | bool | str] | None = None
+) -> Objective | Wrapper:
     """An objective with its parameters; those left out keep the defaults of its paper.
 
     Raises HarnessError for an unknown name or parameter (with the nearest valid one) and for a value
@@ -75,7 +80,7 @@ def load(name: str, parameters: Mapping[str, float | int | bool | str] | None = 
         if key not in known:
             raise _unknown(f"parameter of the objective '{name}'", key, tuple(sorted(known)))
         values[key] = _checked(name, key, value, known[key].default)
-    made: Objective = kind(**values)
+    made: Objective | Wrapper = kind(**values)
     return made
 
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
+from torch.func import functional_call
 
+from attacks.victims.embedding import called_embedding
 from harness.embedding import EmbeddingTap
 from harness.randomness import TorchState
 
@@ -32,6 +35,31 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 @dataclass
+class Course:
+    """What outlasts a batch: the model in training, and what objectives keep of earlier batches.
+
+    Attributes:
+        model: the bare model, without the wrappers of the engine.
+        progress: share of the optimizer steps that are done, 0.0 to 1.0.
+        memory: tensors by name ("objective.what"); saved with every checkpoint and restored from it.
+    """
+
+    model: Any = None
+    progress: float = 0.0
+    memory: dict[str, Tensor] = field(default_factory=dict)
+
+    @cached_property
+    def weights(self) -> dict[str, torch.nn.Parameter]:
+        """The parameters that are trained, by name."""
+        return {n: p for n, p in self.model.named_parameters() if p.requires_grad}
+
+    def like_embeddings(self) -> Tensor:
+        """An empty tensor of the shape of the table of word embeddings, (vocabulary, width)."""
+        table: Any = called_embedding(self.model)
+        return torch.empty_like(getattr(table, "base_layer", table).weight, requires_grad=False)
+
+
+@dataclass
 class StepContext:
     """One micro-batch: the model, its inputs and labels, and a way back through it.
 
@@ -43,6 +71,7 @@ class StepContext:
         propagate: the engine's backward: accumulates the gradients of a scalar.
         silent: a context in which backward passes are not averaged over devices.
         targets: soft labels, shape (batch, classes), where there are any.
+        course: what outlasts the batch.
     """
 
     model: Callable[..., Any]
@@ -52,6 +81,7 @@ class StepContext:
     propagate: Callable[[Tensor], None]
     silent: Callable[[], AbstractContextManager[Any]] = nullcontext
     targets: Tensor | None = None
+    course: Course = field(default_factory=Course)
     _dropout: TorchState | None = field(default=None, init=False)
 
     @property
@@ -78,6 +108,12 @@ class StepContext:
             with self.tap.adding(delta * self.mask.unsqueeze(-1)):
                 logits = self.model(**self.inputs).logits
         return logits
+
+    def logits_with(self, weights: Mapping[str, Tensor]) -> Tensor:
+        """Logits of the clean batch with other weights, by name, in the place of the model's own."""
+        inputs = dict(self.inputs)
+        found: Tensor = functional_call(self.course.model, dict(weights), kwargs=inputs).logits
+        return found
 
     def loss(self, logits: Tensor) -> Tensor:
         """Mean cross-entropy against the soft labels, where there are any, or the labels; a scalar."""
@@ -132,3 +168,32 @@ class StepObjective(Protocol):
 
 
 Objective = LossObjective | StepObjective
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """An objective that keeps something from batch to batch, in `Course.memory`."""
+
+    def before_step(self, course: Course) -> None:
+        """Called before each optimizer step, ahead of its first micro-batch.
+
+        What a step leaves behind may count from here on: within a step all micro-batches must see the
+        same memory.
+        """
+
+
+@runtime_checkable
+class Wrapper(Protocol):
+    """Something that changes how another objective trains."""
+
+    def around(self, inner: Objective) -> Objective:
+        """The objective in its changed form."""
+
+
+def train_on(objective: Objective, ctx: StepContext) -> Tensor:
+    """Run an objective of either kind; returns its loss, detached."""
+    if isinstance(objective, StepObjective):
+        return objective.step(ctx)
+    loss = objective.loss(ctx)
+    ctx.backward(loss)
+    return loss.detach()

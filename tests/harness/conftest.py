@@ -20,6 +20,6 @@ def fixed_noise(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(perturbations, "uniform", noise)
     monkeypatch.setattr(perturbations, "normal", noise)
-    for name in ("vat", "trades"):
+    for name in ("vat", "trades", "smart"):
         monkeypatch.setattr(f"harness.objectives.{name}.normal", noise)
     monkeypatch.setattr("harness.objectives.r3f.NOISES", {"uniform": noise, "normal": noise})

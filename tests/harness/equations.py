@@ -19,10 +19,23 @@ TEXTS = ["a good film", "the plot is bad it was a dull movie", "fine"]
 LABELS = torch.tensor([1, 0, 1])
 
 
-class Batch:
-    """A model and three texts of different lengths."""
+def jitter(model: Any) -> None:
+    """Weights a little further on, the same for every copy of a model."""
+    generator = torch.Generator().manual_seed(7)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight += 0.02 * torch.randn(weight.shape, generator=generator)
 
-    def __init__(self, model: Any) -> None:
+
+class Batch:
+    """A model and three texts of different lengths.
+
+    Args:
+        slow: the model with a moving average of its earlier weights.
+    """
+
+    def __init__(self, model: Any, slow: Any = None) -> None:
+        self.slow = slow
         batch = tiny.inputs(TEXTS)
         self.model, self.ids, self.mask = model.train(), batch["input_ids"], batch["attention_mask"]
         self.kinds = batch["token_type_ids"]
@@ -174,3 +187,71 @@ def mart(
         total = total - torch.log(q[label]) - torch.log(1 - rest)
         total = total + weight * kl(one[None], other[None]) * (1 - p[label])
     return total / len(LABELS)
+
+
+def smart(
+    batch: Batch,
+    weight: float,
+    proximal: float,
+    steps: int,
+    adv_lr: float,
+    epsilon: float,
+    sigma: float,
+) -> Tensor:
+    clean, delta = batch.logits(), sigma * batch.noise(lambda t: t.normal_())
+    for _ in range(steps):
+        delta = delta.detach().requires_grad_()
+        there = batch.logits(delta)
+        value = kl(clean.detach(), there) + kl(there, clean.detach())
+        gradient = batch.gradient(value, delta)
+        rows = [
+            (row + adv_lr * up / up.abs().max()).clamp(-epsilon, epsilon)
+            for row, up in zip(delta.detach(), gradient, strict=True)
+        ]
+        delta = torch.stack(rows)
+    there, before = batch.logits(delta), Batch(batch.slow).logits().detach()
+    smooth = kl(clean, there) + kl(there, clean)
+    return batch.loss(clean) + weight * smooth + proximal * (kl(clean, before) + kl(before, clean))
+
+
+def tavat(
+    batch: Batch, steps: int, adv_lr: float, init_magnitude: float, max_norm: float
+) -> Tensor:
+    words, width = batch.table.weight.shape
+    table = torch.empty(words, width).uniform_(-1, 1) * init_magnitude / width**0.5
+    delta, total = batch.spread(init_magnitude), torch.zeros(())
+    eta = table[batch.ids] * batch.mask[:, :, None]
+    for _ in range(steps):
+        both = (delta + eta).requires_grad_()
+        loss = batch.loss(batch.logits(both))
+        total = total + loss / steps
+        up = batch.gradient(loss, both)
+        delta = moved(delta, up, adv_lr, 0.0)
+        fresh = torch.zeros_like(eta)
+        for i, n in enumerate(batch.lengths):
+            for j in range(n):
+                fresh[i, j] = eta[i, j] + adv_lr * up[i, j] / length(up[i, j])
+            longest = max(length(fresh[i, j]) for j in range(n))
+            for j in range(n):
+                fresh[i, j] *= length(fresh[i, j]) / longest
+            whole = length(delta[i] + fresh[i])
+            if max_norm and whole > max_norm:
+                delta[i] *= max_norm / whole
+                fresh[i] *= max_norm / whole
+        eta = fresh
+    return total
+
+
+def awp(batch: Batch, gamma: float, inner: Callable[[Batch], Tensor]) -> Tensor:
+    """Trains by itself, since the weights are elsewhere while the graph is made."""
+    matrices = [weight for weight in batch.model.parameters() if weight.dim() > 1]
+    ups = torch.autograd.grad(inner(batch), matrices, allow_unused=True)
+    kept = [weight.detach().clone() for weight in matrices]
+    for weight, up in zip(matrices, ups, strict=True):
+        if up is not None and length(up) > 0:
+            weight.data += gamma * length(weight.data) * up / length(up)
+    loss = inner(batch)
+    loss.backward()
+    for weight, value in zip(matrices, kept, strict=True):
+        weight.data = value
+    return loss.detach()

@@ -15,7 +15,13 @@ import torch
 
 from harness.batches import Collator, LengthGroups, TrainingSet
 from harness.embedding import EmbeddingTap
-from harness.objectives.base import Objective, StepContext, StepObjective
+from harness.objectives.base import (
+    Course,
+    Objective,
+    Remembering,
+    StepContext,
+    StepObjective,
+)
 from harness.plan import Train
 
 
@@ -38,7 +44,7 @@ def fit(
     before_step: Callable[[int], None] = lambda step: None,
 ) -> Trace:
     """Train `model` in place."""
-    trace, tap = Trace(), EmbeddingTap(model)
+    trace, tap, course = Trace(), EmbeddingTap(model), Course(model)
     named = list(model.named_parameters())
     decayed = [p for n, p in named if not (n.endswith("bias") or "norm" in n.lower())]
     spared = [p for n, p in named if n.endswith("bias") or "norm" in n.lower()]
@@ -65,6 +71,9 @@ def fit(
             rate = step / max(1, warmup) if step < warmup else (total - step) / (total - warmup)
             for group in optimizer.param_groups:
                 group["lr"] = config.learning_rate * rate
+            course.progress = step / total
+            if isinstance(objective, Remembering):
+                objective.before_step(course)
             before_step(step)
             loss = 0.0
             for part in parts:
@@ -75,6 +84,7 @@ def fit(
                     labels=batch.pop("labels"),
                     inputs=batch,
                     tap=tap,
+                    course=course,
                     propagate=lambda value, share=share: (value * share).backward(),
                 )
                 if isinstance(objective, StepObjective):

@@ -77,6 +77,34 @@ def test_values_that_contradict_each_other_are_explained(
     assert expected in complaint(**changes)
 
 
+def test_one_objective_or_several(tmp_path: Path) -> None:
+    one = {"output": "o", "objective": {"name": "fgm", "parameters": {"epsilon": 2}}}
+    several = {"output": "o", "objective": [{"name": "pgd"}, {"name": "r-drop", "weight": 0.5}]}
+    for train, names in [
+        (one, ["fgm"]),
+        (several, ["pgd", "r-drop"]),
+        ({"output": "o"}, ["plain"]),
+    ]:
+        plan = parse_plan({**MINIMAL, "train": train}, "plan.toml")
+        assert plan.train is not None
+        assert [chosen.name for chosen in plan.train.objective] == names
+        path = tmp_path / "plan.toml"
+        path.write_text(plan.to_toml(), encoding="utf-8")
+        assert read_plan(path).digest == plan.digest
+
+
+@pytest.mark.parametrize(
+    ("objective", "expected"),
+    [
+        ({"nam": "fgm"}, "train.objective.nam: there is no such key. Did you mean 'name'?"),
+        ([{"name": "fgm"}, {"weight": 0}], "train.objective.1.weight: Input should be greater"),
+        ([], "train.objective: Tuple should have at least 1 item"),
+    ],
+)
+def test_a_wrong_objective_is_named_as_it_is_written(objective: Any, expected: str) -> None:
+    assert expected in complaint(train={"output": "o", "objective": objective})
+
+
 def test_a_file_that_is_not_there_or_not_toml_is_named(tmp_path: Path) -> None:
     with pytest.raises(PlanError, match=r"There is no plan file at .*absent\.toml"):
         read_plan(tmp_path / "absent.toml")

@@ -15,7 +15,9 @@ from harness import objectives
 from harness.arguments import training_arguments
 from harness.batches import Collator, LengthGroups, Row, TrainingSet
 from harness.errors import HarnessError
-from harness.objectives.base import Objective, StepContext
+from harness.objectives.base import Course, Objective, StepContext
+from harness.objectives.combining import combine
+from harness.plan import Objective as Chosen
 from harness.plan import Train
 from harness.trainer import RobustTrainer
 from tests.harness import tiny
@@ -89,7 +91,7 @@ def config(tmp_path: Path, **changes: Any) -> Train:
 
 KINDS = [
     *((kind, name) for kind in tiny.HEADS for name in ("plain", "freelb")),
-    *(("bert", name) for name in sorted({*objectives.BUILTIN} - {"plain", "freelb"})),
+    *(("bert", name) for name in sorted({*objectives.BUILTIN} - {"plain", "freelb", "awp"})),
 ]
 
 
@@ -104,7 +106,7 @@ def test_accumulation_changes_no_gradient(kind: str, objective: str, tmp_path: P
         trace, _ = run(
             model,
             rows(14, token_types=kind in ("bert", "electra", "albert")),
-            objectives.load(objective),
+            combine([Chosen(name=objective)]),
             config(tmp_path, epochs=1, batch_size=batch_size, accumulate=accumulate, clip=1e6),
             tmp_path,
         )
@@ -117,12 +119,27 @@ def test_accumulation_changes_no_gradient(kind: str, objective: str, tmp_path: P
         assert torch.allclose(value, found[1][name], atol=scale * 1e-5, rtol=1e-4), name
 
 
+class Alike:
+    """An objective that begins with the same memory in both engines."""
+
+    def __init__(self, inner: Any) -> None:
+        self.step = inner.step
+        self._inner = inner
+
+    def before_step(self, course: Course) -> None:
+        with torch.random.fork_rng():
+            torch.manual_seed(3)
+            self._inner.before_step(course)
+
+
 @pytest.mark.parametrize("accumulate", [1, 2])
 @pytest.mark.parametrize("objective", sorted(objectives.BUILTIN))
 def test_the_engine_agrees_with_the_oracle(objective: str, accumulate: int, tmp_path: Path) -> None:
     """With dropout and noise on: gradients of every step, the losses and the final weights."""
     settings = config(tmp_path, epochs=2, accumulate=accumulate, warmup=0.2, clip=0.5)
-    made = objectives.load(objective)
+    made = combine([Chosen(name=objective)])
+    if objective == "tavat":
+        made = Alike(made)
     model = tiny.classifier(seed=3)
     twin = copy.deepcopy(model)
     trace, trainer = run(model, rows(37), made, settings, tmp_path)

@@ -92,10 +92,11 @@ def numbers(result: Any) -> list[dict[str, Any]]:
     [
         {"epochs": 3},
         {"epochs": 3, "objective": {"name": "freelb"}, "accumulate": 2, "schedule": "cosine"},
+        {"epochs": 3, "objective": [{"name": "smart"}, {"name": "tavat"}, {"name": "awp"}]},
         AUGMENTED,
         ONLINE,
     ],
-    ids=["plain", "freelb", "augmented", "online"],
+    ids=["plain", "freelb", "remembering", "augmented", "online"],
 )
 def test_a_resumed_training_equals_a_straight_one_to_the_bit(
     changes: dict[str, Any], tmp_path: Path
