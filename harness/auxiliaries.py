@@ -63,7 +63,7 @@ class Auxiliaries:
         for recipe in recipes:
             if TRIGGER in recipe.needs:
                 raise AttackError(no_trigger(recipe.name))
-            registry.require(recipe.name, recipe.resources)
+            registry.require(f"The attack '{recipe.name}'", recipe.resources)
             for need, spec in self._wanted(recipe.needs, f"The attack '{recipe.name}'").items():
                 if (need, spec) in seen:
                     continue
@@ -74,7 +74,7 @@ class Auxiliaries:
                 try:
                     check_model(spec, classify=False)
                 except HarnessError as error:
-                    said = registry.problem(recipe.name, models[need], str(error))
+                    said = registry.problem(f"The attack '{recipe.name}'", models[need], str(error))
                     raise HarnessError(said) from None
             if isinstance(recipe.transformation, Paraphrases):
                 worded = any(recipe.transformation.controls)

@@ -10,7 +10,9 @@ from attacks.errors import AttackError
 from attacks.goals import Reduced
 from attacks.protocols import WrittenGoal
 from attacks.resources.own import Own
+from attacks.resources.registry import require
 from harness.errors import HarnessError
+from harness.objectives import find
 from harness.objectives.combining import combine
 from harness.plan import Plan, PlanError
 from harness.session import Stage, data_of, section_of
@@ -29,7 +31,10 @@ def check_training(plan: Plan, stages: Sequence[Stage], runs: Path) -> None:
         section = section_of(plan, stage)
         try:
             combine(section.objective)
-        except HarnessError as error:
+            for chosen in section.objective:
+                needed = getattr(find(chosen.name), "resources", ())
+                require(f"The objective '{chosen.name}'", needed)
+        except (HarnessError, AttackError) as error:
             raise PlanError(f"{stage}.objective: {error}") from None
         named = [(f"{stage}.selection.attacks", name) for name in section.selection.attacks]
         if section.augment is not None:

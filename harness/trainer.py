@@ -34,6 +34,7 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
     Args:
         model: a sequence classifier. The embedding hook is installed here, before anything wraps it.
         data: the training rows.
+        tokenizer: for objectives that go by words (`ascc`, `dne`).
     """
 
     # Our losses are means over a micro-batch. In 5.x the Trainer otherwise believes that a model whose
@@ -50,12 +51,13 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
         data: TrainingSet,
         collator: Collator,
         callbacks: list[Any] | None = None,
+        tokenizer: Any = None,
     ) -> None:
         if arguments.label_smoothing_factor:
             raise HarnessError("Label smoothing bypasses the objective; leave it at 0.")
         self.objective = objective
         self.tap = EmbeddingTap(model)
-        self.course = Course(model)
+        self.course = Course(model, tokenizer)
         self._examples_in_step = 0
         self._micro_batches = 1
         self._loss_total = 0.0

@@ -244,6 +244,7 @@ def _train(
         data=data,
         collator=Collator.of(model.tokenizer),
         callbacks=callbacks,
+        tokenizer=model.tokenizer,
     )
     keeper.trainer = trainer
     if checkpoint:

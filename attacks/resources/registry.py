@@ -180,16 +180,16 @@ def identity(name: str) -> str:
     return ", ".join(f"{file}, sha256:{pin}" for file, pin in RESOURCES[name].pinned.files.items())
 
 
-def problem(attack: str, resource: Resource, detail: str) -> str:
-    """The message for a resource that an attack needs and that cannot be used."""
+def problem(user: str, resource: Resource, detail: str) -> str:
+    """The message for a resource that `user` ("The attack 'pwws'") needs and that cannot be used."""
     own = f" Or name your own: {resource.own}." if resource.own else ""
     return (
-        f"The attack '{attack}' needs the resource '{resource.name}' ({resource.purpose}): "
+        f"{user} needs the resource '{resource.name}' ({resource.purpose}): "
         f"{detail.rstrip('.')}.{own}"
     )
 
 
-def require(attack: str, names: Iterable[str]) -> None:
+def require(user: str, names: Iterable[str]) -> None:
     """Check those of the resources that are named here.
 
     Raises AttackError for one that is not installed, or not byte for byte what is pinned.
@@ -198,7 +198,7 @@ def require(attack: str, names: Iterable[str]) -> None:
         if name in RESOURCES:
             found = inspect(RESOURCES[name].pinned)
             if found.state != "ok":
-                raise AttackError(problem(attack, RESOURCES[name], found.detail))
+                raise AttackError(problem(user, RESOURCES[name], found.detail))
 
 
 def read(name: str, file: str | None = None) -> bytes:

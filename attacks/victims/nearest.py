@@ -47,8 +47,9 @@ def whole_words(tokenizer: Any, shortest: int = SHORTEST) -> Vocabulary:
             continue
         if mark and not token.startswith(mark):
             continue
-        # Byte-level tokens are written in other letters than the ones they stand for.
-        word = tokenizer.convert_tokens_to_string([token]).strip() if mark else token
+        word = token.removeprefix(mark or "")
+        if mark == "Ġ":  # byte-level: written in other letters than the ones it stands for
+            word = tokenizer.convert_tokens_to_string([token]).strip()
         if len(word) >= shortest and word.isalpha():
             found.append((number, word))
     return Vocabulary(tuple(n for n, _ in found), tuple(word for _, word in found))

@@ -35,6 +35,10 @@ BUILTIN = {
     "r3f": "harness.objectives.r3f:R3F",
     "smart": "harness.objectives.smart:SMART",
     "tavat": "harness.objectives.tavat:TAVAT",
+    "infobert": "harness.objectives.infobert:InfoBERT",
+    "ascc": "harness.objectives.ascc:ASCC",
+    "dne": "harness.objectives.dne:DNE",
+    "mixada": "harness.objectives.mixada:MixADA",
     "awp": "harness.objectives.awp:AWP",
 }
 """Where each built-in objective is defined; nothing is imported before it is asked for."""

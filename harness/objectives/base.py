@@ -40,11 +40,13 @@ class Course:
 
     Attributes:
         model: the bare model, without the wrappers of the engine.
+        tokenizer: that of the model.
         progress: share of the optimizer steps that are done, 0.0 to 1.0.
         memory: tensors by name ("objective.what"); saved with every checkpoint and restored from it.
     """
 
     model: Any = None
+    tokenizer: Any = None
     progress: float = 0.0
     memory: dict[str, Tensor] = field(default_factory=dict)
 
@@ -101,13 +103,15 @@ class StepContext:
 
         `delta` has shape (batch, tokens, width); what it holds at padding is never seen by the model.
         """
-        logits: Tensor
-        if delta is None:
-            logits = self.model(**self.inputs).logits
-        else:
-            with self.tap.adding(delta * self.mask.unsqueeze(-1)):
-                logits = self.model(**self.inputs).logits
+        logits: Tensor = self.outputs(delta).logits
         return logits
+
+    def outputs(self, delta: Tensor | None = None, **wanted: Any) -> Any:
+        """All that the model returns for it, e.g. with `output_hidden_states=True`."""
+        if delta is None:
+            return self.model(**self.inputs, **wanted)
+        with self.tap.adding(delta * self.mask.unsqueeze(-1)):
+            return self.model(**self.inputs, **wanted)
 
     def logits_with(self, weights: Mapping[str, Tensor]) -> Tensor:
         """Logits of the clean batch with other weights, by name, in the place of the model's own."""
@@ -119,9 +123,12 @@ class StepContext:
         """Mean cross-entropy against the soft labels, where there are any, or the labels; a scalar."""
         return cross_entropy(logits, self.labels if self.targets is None else self.targets)
 
-    def grad(self, loss: Tensor, delta: Tensor) -> Tensor:
-        """d loss / d delta, of delta's shape and type; the weights' gradients stay as they are."""
-        (gradient,) = torch.autograd.grad(loss, delta)
+    def grad(self, loss: Tensor, delta: Tensor, *, again: bool = False) -> Tensor:
+        """d loss / d delta, of delta's shape and type; the weights' gradients stay as they are.
+
+        `again`: the graph of the loss is needed for another pass back.
+        """
+        (gradient,) = torch.autograd.grad(loss, delta, retain_graph=again)
         return gradient
 
     def backward(self, loss: Tensor) -> None:

@@ -22,4 +22,5 @@ def fixed_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(perturbations, "normal", noise)
     for name in ("vat", "trades", "smart"):
         monkeypatch.setattr(f"harness.objectives.{name}.normal", noise)
+    monkeypatch.setattr("harness.objectives.dne.dirichlet", lambda hull, *_: hull.real.double() / 9)
     monkeypatch.setattr("harness.objectives.r3f.NOISES", {"uniform": noise, "normal": noise})

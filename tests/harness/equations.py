@@ -7,12 +7,14 @@ with its graph.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from attacks.resources import neighbours
 from tests.harness import tiny
 
 TEXTS = ["a good film", "the plot is bad it was a dull movie", "fine"]
@@ -255,3 +257,177 @@ def awp(batch: Batch, gamma: float, inner: Callable[[Batch], Tensor]) -> Tensor:
     for weight, value in zip(matrices, kept, strict=True):
         weight.data = value
     return loss.detach()
+
+
+def states(batch: Batch, mix: Callable[[int, Tensor], Tensor]) -> Tensor:
+    """Logits of a BERT run layer by layer; `mix` is shown the states behind each, 0 the embeddings."""
+    bert = batch.model.bert
+    hidden = mix(0, batch.table(batch.ids))
+    hidden = bert.embeddings(inputs_embeds=hidden, token_type_ids=batch.kinds)
+    unseen = (1 - batch.mask[:, None, None, :].to(hidden.dtype)) * torch.finfo(hidden.dtype).min
+    for number, block in enumerate(bert.encoder.layer, start=1):
+        out = block(hidden, unseen)
+        hidden = mix(number, out[0] if isinstance(out, tuple) else out)
+    logits: Tensor = batch.model.classifier(bert.pooler(hidden))
+    return logits
+
+
+def mixada(batch: Batch, alpha: float, depths: str, weight: float) -> Tensor:
+    """`depths` is one layer of the two."""
+    layer = {"0": 0, "1/2": 1, "0.51": 2, "1": 2}[depths]
+    plain = batch.loss(batch.logits())
+    order = torch.randperm(3).tolist()
+    share = float(torch.distributions.Beta(alpha, alpha).sample())
+    torch.randint(1, ())
+
+    def mix(number: int, hidden: Tensor) -> Tensor:
+        if number != layer:
+            return hidden
+        rows = []
+        for i, j in enumerate(order):
+            n = min(batch.lengths[i], batch.lengths[j])
+            head = share * hidden[i, :n] + (1 - share) * hidden[j, :n]
+            rows.append(torch.cat([head, hidden[i, n:]]))
+        return torch.stack(rows)
+
+    total = torch.zeros(())
+    for i, row in enumerate(torch.log_softmax(states(batch, mix), -1)):
+        total = total - share * row[LABELS[i]] - (1 - share) * row[LABELS[order[i]]]
+    return plain + weight * total / 3
+
+
+def infobert(
+    batch: Batch,
+    steps: int,
+    adv_lr: float,
+    init_magnitude: float,
+    max_norm: float,
+    alpha: float,
+    beta: float,
+    low: float,
+    high: float,
+    temperature: float,
+) -> Tensor:
+    delta, total = batch.spread(init_magnitude), torch.zeros(())
+    for _ in range(steps):
+        delta = delta.detach().requires_grad_()
+        out = batch.model(
+            inputs_embeds=batch.table(batch.ids) + delta,
+            attention_mask=batch.mask,
+            token_type_ids=batch.kinds,
+            output_hidden_states=True,
+        )
+        first, final = out.hidden_states[0], out.hidden_states[-1]
+        tokens = [first[i, t] for i, n in enumerate(batch.lengths) for t in range(n)]
+        apart = sum(((a - b) ** 2).sum() / 2 for a in tokens for b in tokens) / len(tokens) ** 2
+        task = batch.loss(out.logits) + beta * apart
+        up = batch.gradient(task, delta)
+        pairs = []
+        for i, n in enumerate(batch.lengths):
+            order = sorted(range(n), key=lambda t: float(length(up[i, t])))
+            pairs += [
+                (first[i, t], final[i, 0]) for t in order[math.ceil(n * low) : math.ceil(n * high)]
+            ]
+        gains = []
+        for local, whole in pairs:
+            scores = [torch.cosine_similarity(x, whole, dim=0) / temperature for x, _ in pairs]
+            own = torch.cosine_similarity(local, whole, dim=0) / temperature
+            gains.append(own - torch.log(sum(map(torch.exp, scores)) / len(pairs)))
+        total = total + (task - alpha * sum(gains) / len(gains)) / steps
+        delta = moved(delta, up, adv_lr, max_norm)
+    return total
+
+
+def corners(batch: Batch, most: int, hops: int) -> list[list[list[tuple[int, int]]]]:
+    """Token number and hops of every corner of every token of every text."""
+    known = {word: tiny.VOCABULARY.index(word) for word in tiny.WORDS if len(word) > 1}
+
+    def near(word: str) -> list[str]:
+        return [n.word for n in neighbours.nearest(word) if n.word in known]
+
+    rows = []
+    for i, n in enumerate(batch.lengths):
+        row = []
+        for t in range(n):
+            word = tiny.VOCABULARY[int(batch.ids[i, t])]
+            behind = tiny.VOCABULARY[int(batch.ids[i, t + 1])] if t + 1 < n else ""
+            found = {word: 0}
+            if word in known and not behind.startswith("##"):
+                found |= dict.fromkeys(near(word)[:most], 1)
+                if hops > 1:
+                    seconds = [b for a in list(found)[1:] for b in near(a)]
+                    found |= {other: 2 for other in seconds if other not in found}
+            others = [(known[w], hop) for w, hop in list(found.items())[1 : 1 + most]]
+            row.append([(int(batch.ids[i, t]), 0), *others])
+        rows.append(row)
+    return rows
+
+
+def shift(batch: Batch, hulls: Any, raw: Any) -> Tensor:
+    """From the words to the mixtures that `raw` stands for."""
+    table, rows = batch.table.weight, []
+    for i, row in enumerate(hulls):
+        moved_to = []
+        for t, hull in enumerate(row):
+            share = torch.softmax(raw[i][t], 0)
+            mixed = sum(s * table[token] for s, (token, _) in zip(share, hull, strict=True))
+            moved_to.append(mixed - table[batch.ids[i, t]])
+        gap = batch.shape[1] - len(row)
+        rows.append(torch.cat([torch.stack(moved_to), torch.zeros(gap, batch.shape[2])]))
+    return torch.stack(rows)
+
+
+def ascc(
+    batch: Batch, beta: float, alpha: float, steps: int, adv_lr: float, neighbours: int
+) -> Tensor:
+    hulls = corners(batch, neighbours, hops=1)
+    raw = [[torch.zeros(len(hull), requires_grad=True) for hull in row] for row in hulls]
+    flat = [one for row in raw for one in row]
+    optimizer = torch.optim.Adam(flat, lr=adv_lr)
+    clean = batch.logits()
+    for _ in range(steps):
+        there = batch.logits(shift(batch, hulls, raw))
+        gain = torch.zeros(())
+        for i, row in enumerate(raw):
+            words = [torch.softmax(one, 0) for one in row if len(one) > 1]
+            chaos = sum(-(p * torch.log(p)).sum() for p in words) / max(1, len(words))
+            gain = gain + kl(clean[i : i + 1].detach(), there[i : i + 1]) - alpha * chaos
+        ups = torch.autograd.grad(-gain, flat, allow_unused=True)
+        for one, up in zip(flat, ups, strict=True):
+            one.grad = up
+        optimizer.step()
+    fixed = [[one.detach() for one in row] for row in raw]
+    return batch.loss(clean) + beta * kl(clean, batch.logits(shift(batch, hulls, fixed)))
+
+
+def dne(
+    batch: Batch, alpha: float, decay: float, adv_lr: float, iterations: int, neighbours: int
+) -> Tensor:
+    hulls = corners(batch, neighbours, hops=2)
+    width = max(len(hull) for row in hulls for hull in row)
+    gamma = torch.full((*batch.ids.shape, width), alpha)
+    for i, row in enumerate(hulls):
+        for t, hull in enumerate(row):
+            for c, (_, hop) in enumerate(hull):
+                gamma[i, t, c] = alpha * decay if hop == 2 else alpha
+    drawn = torch.distributions.Gamma(gamma, torch.ones_like(gamma)).sample()
+    raw = []
+    for i, row in enumerate(hulls):
+        raw.append(
+            [
+                (drawn[i, t, : len(hull)] / drawn[i, t, : len(hull)].sum()).clamp_min(1e-6).log()
+                for t, hull in enumerate(row)
+            ]
+        )
+    total = torch.zeros(())
+    for _ in range(iterations + 1):
+        raw = [[one.detach().requires_grad_() for one in row] for row in raw]
+        loss = batch.loss(batch.logits(shift(batch, hulls, raw)))
+        total = total + loss / (iterations + 1)
+        flat = [one for row in raw for one in row if len(one) > 1]
+        ups = iter(torch.autograd.grad(loss, flat, retain_graph=True))
+        raw = [
+            [one + adv_lr * (up := next(ups)) / length(up) if len(one) > 1 else one for one in row]
+            for row in raw
+        ]
+    return total

@@ -42,9 +42,10 @@ def fit(
     *,
     seed: int,
     before_step: Callable[[int], None] = lambda step: None,
+    tokenizer: Any = None,
 ) -> Trace:
     """Train `model` in place."""
-    trace, tap, course = Trace(), EmbeddingTap(model), Course(model)
+    trace, tap, course = Trace(), EmbeddingTap(model), Course(model, tokenizer)
     named = list(model.named_parameters())
     decayed = [p for n, p in named if not (n.endswith("bias") or "norm" in n.lower())]
     spared = [p for n, p in named if n.endswith("bias") or "norm" in n.lower()]

@@ -17,6 +17,7 @@ from harness.errors import HarnessError
 from harness.objectives import divergences, perturbations
 from harness.objectives.base import Course, Objective, Remembering, StepContext, train_on
 from harness.objectives.combining import combine
+from harness.objectives.hulls import Hull, hull
 from harness.plan import Objective as Chosen
 from tests.harness import equations, tiny
 from tests.harness.equations import LABELS, TEXTS, Batch
@@ -87,9 +88,39 @@ CASES: list[tuple[str, Callable[..., Tensor], dict[str, Any]]] = [
         equations.tavat,
         {"steps": 3, "adv_lr": 0.1, "init_magnitude": 0.3, "max_norm": 0.3},
     ),
+    ("mixada", equations.mixada, {"alpha": 2.0, "depths": "1/2", "weight": 0.8}),
+    ("mixada", equations.mixada, {"alpha": 2.0, "depths": "0.51", "weight": 0.8}),
+    ("mixada", equations.mixada, {"alpha": 0.5, "depths": "0", "weight": 1.0}),
+    (
+        "infobert",
+        equations.infobert,
+        {
+            "steps": 3,
+            "adv_lr": 0.04,
+            "init_magnitude": 0.3,
+            "max_norm": 0.2,
+            "alpha": 0.3,
+            "beta": 0.05,
+            "low": 0.3,
+            "high": 0.9,
+            "temperature": 0.2,
+        },
+    ),
+    (
+        "ascc",
+        equations.ascc,
+        {"beta": 4.0, "alpha": 0.01, "steps": 3, "adv_lr": 0.5, "neighbours": 4},
+    ),
+    (
+        "dne",
+        equations.dne,
+        {"alpha": 1.0, "decay": 0.5, "adv_lr": 2.0, "iterations": 3, "neighbours": 6},
+    ),
     ("awp", partial(equations.awp, inner=lambda batch: batch.loss(batch.logits())), {"gamma": 0.1}),
 ]
 NAMES = sorted(set(objectives.BUILTIN))
+ADVERSARIAL = ["fgm", "pgd", "freelb", "freelb++", "tavat", "vat", "trades", "mart"]
+"""Those that climb freely in the space of embeddings, the same dropout mask in every pass."""
 
 
 @pytest.fixture
@@ -115,7 +146,7 @@ def context(model: Any, inputs: dict[str, Tensor] | None = None) -> StepContext:
         labels=LABELS,
         tap=EmbeddingTap(model),
         propagate=lambda loss: loss.backward(),
-        course=Course(model),
+        course=Course(model, tiny.tokenizer()),
     )
 
 
@@ -188,7 +219,7 @@ def test_padding_changes_no_gradient(name: str) -> None:
     assert_same(found, padded, 2e-5)
 
 
-@pytest.mark.parametrize("name", ["fgm", "pgd", "freelb", "freelb++", "vat", "trades", "mart"])
+@pytest.mark.parametrize("name", [*ADVERSARIAL, "dne", "ascc"])
 def test_the_dropout_mask_is_drawn_once_a_batch(name: str) -> None:
     """Two passes of the same network agree where their perturbations do."""
     ctx = context(tiny.classifier(dropout=0.4))
@@ -200,7 +231,10 @@ def test_the_dropout_mask_is_drawn_once_a_batch(name: str) -> None:
         return whole(delta) if delta is None else seen[-1] + 0.0 * delta.sum()
 
     object.__setattr__(ctx, "logits", logits)
-    train_on(objective(name), ctx)
+    made = objective(name)
+    if isinstance(made, Remembering):
+        made.before_step(ctx.course)
+    train_on(made, ctx)
     assert len(seen) > 1
     assert all(torch.equal(seen[0], other) for other in seen[1:])
 
@@ -225,9 +259,6 @@ def test_climbing_raises_the_loss(seed: int) -> None:
     assert losses == sorted(losses)
     assert losses[0] < losses[1] < losses[2]
     assert (delta * (1 - ctx.mask).unsqueeze(-1)).abs().sum() == 0
-
-
-ADVERSARIAL = ["fgm", "pgd", "freelb", "freelb++", "vat", "trades", "mart"]
 
 
 @pytest.mark.parametrize("name", ADVERSARIAL)
@@ -376,6 +407,46 @@ def test_the_average_of_smart_follows_more_slowly_after_the_first_tenth() -> Non
         ctx.course.progress = progress
         made.before_step(ctx.course)  # type: ignore[union-attr]
         assert torch.allclose(slow, before + share * (weight - before), atol=1e-6)
+
+
+# DNE's own rate jumps from corner to corner, and now and then past the worst.
+@pytest.mark.parametrize(("name", "parameters"), [("ascc", {}), ("dne", {"adv_lr": 1.0})])
+def test_mixtures_are_worse_than_the_first_and_stay_in_the_hull(
+    name: str, parameters: dict[str, Any]
+) -> None:
+    raised = 0
+    for seed in range(10):
+        ctx = context(tiny.classifier(seed=seed, dropout=0.0))
+        shown: list[Tensor] = []
+        whole = Hull.delta
+
+        def delta(
+            hull: Hull, mixture: Tensor, shown: list[Tensor] = shown, whole: Any = whole
+        ) -> Tensor:
+            shown.append(mixture.detach())
+            found: Tensor = whole(hull, mixture)
+            return found
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Hull, "delta", delta)
+            train_on(objective(name, parameters), ctx)
+        corners = hull(ctx, 50, hops=2) if name == "dne" else hull(ctx, 8)
+        clean, worst = ctx.logits().detach(), shown[-1]
+        assert torch.allclose(worst.sum(-1), torch.ones(worst.shape[:2]), atol=1e-5)
+        assert (worst >= 0).all()
+        assert not worst[~corners.real].any()
+
+        def harm(
+            mixture: Tensor,
+            ctx: StepContext = ctx,
+            corners: Hull = corners,
+            clean: Tensor = clean,
+        ) -> float:
+            there = ctx.logits(corners.delta(mixture)).detach()
+            return float(divergences.kl(clean, there) if name == "ascc" else ctx.loss(there))
+
+        raised += harm(worst) > harm(shown[0])
+    assert raised >= 9
 
 
 def test_a_weight_on_a_wrapper_is_refused() -> None:

@@ -82,6 +82,14 @@ def test_catalogue() -> None:
         ("freelb", {"steps": True}, "of type int"),
         ("freelb", {"steps": 0}, "1 or more"),
         ("freelb", {"adv_lr": float("nan")}, "from 0"),
+        ("r3f", {"noise": "laplace"}, "noise is one of uniform, normal; given: laplace"),
+        ("mixada", {"depths": "7/12 deep"}, 'one or more numbers from 0 to 1, like "7/12 1"'),
+        ("mixada", {"depths": "3/2"}, "from 0 to 1"),
+        ("mixada", {"depths": ""}, "one or more"),
+        ("infobert", {"low": 0.9}, "low must be below high"),
+        ("dne", {"decay": 0.0}, "must be above 0; given: 1.0, 0.0"),
+        ("awp", {"warmup": 1}, "warmup must be below 1; given: 1.0"),
+        ("ascc", {"neighbours": 0}, "neighbours must be 1 or more"),
     ],
 )
 def test_what_is_refused(name: str, parameters: dict[str, Any], message: str) -> None:

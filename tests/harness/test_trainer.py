@@ -70,6 +70,7 @@ def run(
         data=data,
         collator=Collator.of(tiny.tokenizer()),
         callbacks=[watch, Epochs(data, config.epochs)],
+        tokenizer=tiny.tokenizer(),
     )
     trainer.train()
     return watch.trace, trainer
@@ -89,9 +90,11 @@ def config(tmp_path: Path, **changes: Any) -> Train:
     return tiny.settings(tmp_path / "out", **changes)
 
 
+BY_BATCH = {"awp", "infobert", "mixada"}
+"""What these do to a text depends on those beside it."""
 KINDS = [
     *((kind, name) for kind in tiny.HEADS for name in ("plain", "freelb")),
-    *(("bert", name) for name in sorted({*objectives.BUILTIN} - {"plain", "freelb", "awp"})),
+    *(("bert", name) for name in sorted({*objectives.BUILTIN} - BY_BATCH - {"plain", "freelb"})),
 ]
 
 
@@ -151,6 +154,7 @@ def test_the_engine_agrees_with_the_oracle(objective: str, accumulate: int, tmp_
         Collator.of(tiny.tokenizer()),
         seed=SEED,
         before_step=reseed,
+        tokenizer=tiny.tokenizer(),
     )
     assert len(trace.gradients) == len(expected.gradients)
     for number, (ours, theirs) in enumerate(zip(trace.gradients, expected.gradients, strict=True)):
