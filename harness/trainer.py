@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
+from attacks.engine.scheduler import is_out_of_memory
 from harness.batches import Collator, LengthGroups, TrainingSet
 from harness.embedding import EmbeddingTap
 from harness.errors import HarnessError
@@ -23,18 +24,25 @@ from harness.objectives.base import (
     cross_entropy,
 )
 
+LOST_OF, MOST_LOST = 200, 0.05
+"""Of so many gradients of inner steps at the least, this share may be not finite: what mixed precision
+costs is less (torch.amp's GradScaler grows every 2,000 steps and halves on the first overflow)."""
+
 
 class RobustTrainer(Trainer):  # type: ignore[misc]
     """A Trainer that asks an objective for the loss of every training batch.
 
     What it adds: labels never reach the model; accumulated micro-batches weigh by their examples, so
-    that accumulation does not change the gradient; a loss that is not finite ends the training;
-    evaluation never calls the objective.
+    that accumulation does not change the gradient; a loss that is not finite ends the training; a batch
+    that does not fit in memory is propagated in parts; evaluation never calls the objective.
 
     Args:
         model: a sequence classifier. The embedding hook is installed here, before anything wraps it.
         data: the training rows.
         tokenizer: for objectives that go by words (`ascc`, `dne`).
+
+    Attributes:
+        halved: told of the rows that are propagated at once from now on, when memory runs out.
     """
 
     # Our losses are means over a micro-batch. In 5.x the Trainer otherwise believes that a model whose
@@ -58,6 +66,11 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
         self.objective = objective
         self.tap = EmbeddingTap(model)
         self.course = Course(model, tokenizer)
+        self.halved: Callable[[int], None] = lambda rows: None
+        self._rows: int | None = None
+        self._batches: list[Any] = []
+        self._place = 0
+        self._remembered: dict[str, Tensor] = {}
         self._examples_in_step = 0
         self._micro_batches = 1
         self._loss_total = 0.0
@@ -104,25 +117,91 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
     ) -> Tensor:
         """One micro-batch: gradients accumulate; returns its part of the step's mean loss.
 
-        Raises HarnessError when the loss is not finite; the weights are as the last good step left them.
+        Raises HarnessError when the loss is not finite, or too many gradients of inner steps are not,
+        with the weights as the last good step left them; and where one example does not fit in memory.
         """
-        if isinstance(self.objective, StepObjective):
-            model.train()
-            prepared = self._prepare_inputs(dict(inputs))
-            with self.compute_loss_context_manager():
-                loss = self.objective.step(self._context(model, prepared)) * self._share(prepared)
-        else:
-            loss = super().training_step(model, dict(inputs), num_items_in_batch)
+        self._place += 1
+        try:
+            loss = self._propagated(model, inputs)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            loss = self._in_smaller_parts(model, error)
         value = float(loss)
         if not math.isfinite(value):
             raise HarnessError(
-                f"The training loss became {value} at step {self.state.global_step + 1}. A lower "
-                "learning_rate, more warmup or a smaller adv_lr helps; the last complete checkpoint "
-                "is kept."
+                f"The training loss became {value} at step {self.state.global_step + 1} (epoch "
+                f"{math.floor(self.state.epoch or 0) + 1}), on a batch that begins with "
+                f"{self._beginning(inputs)}. A lower learning_rate, more warmup or a smaller adv_lr "
+                "helps; the last complete checkpoint is kept."
+            )
+        lost, asked = self.course.lost, self.course.asked
+        if asked >= LOST_OF and lost > MOST_LOST * asked:
+            raise HarnessError(
+                f"By step {self.state.global_step + 1}, {lost:,} of {asked:,} gradients of inner steps "
+                "were not finite, so that this training is hardly an adversarial one. A smaller adv_lr "
+                'or precision = "float32" helps; the last complete checkpoint is kept.'
             )
         self._loss_total += value * self._examples_in_step
         self._loss_examples += len(inputs["labels"])
         return loss
+
+    def _propagated(self, model: nn.Module, inputs: Mapping[str, Any]) -> Tensor:
+        """The objective on a micro-batch, in as many parts as memory asks for."""
+        rows = len(inputs["labels"])
+        size = min(self._rows or rows, rows)
+        parts = [
+            {name: value[start : start + size] for name, value in inputs.items()}
+            for start in range(0, rows, size)
+        ]
+        losses = [self._propagated_part(model, part) for part in parts]
+        return torch.stack(losses).sum()
+
+    def _propagated_part(self, model: nn.Module, inputs: dict[str, Any]) -> Tensor:
+        if not isinstance(self.objective, StepObjective):
+            loss: Tensor = super().training_step(model, inputs)
+            return loss
+        model.train()
+        prepared = self._prepare_inputs(inputs)
+        with self.compute_loss_context_manager():
+            return self.objective.step(self._context(model, prepared)) * self._share(prepared)
+
+    def _in_smaller_parts(self, model: nn.Module, error: Exception) -> Tensor:
+        """Begin the optimizer step anew in parts of half the rows, and in halves again while need be.
+
+        A pass back that broke off has left some of its gradients behind, so the micro-batches before
+        this one are made once more.
+        """
+        rows = max(len(batch["labels"]) for batch in self._batches)
+        rows = min(self._rows or rows, rows)
+        while rows > 1:
+            self._rows = rows = rows // 2
+            self.halved(rows)
+            model.zero_grad(set_to_none=True)
+            self.course.memory = dict(self._remembered)
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            try:
+                return [self._propagated(model, batch) for batch in self._batches[: self._place]][
+                    -1
+                ]
+            except Exception as again:
+                if not is_out_of_memory(again):
+                    raise
+                error = again
+        longest = max(batch["input_ids"].shape[1] for batch in self._batches)
+        raise HarnessError(
+            f"A single example of {longest} tokens does not fit in memory in training ({error}). A "
+            "smaller model.max_length, gradient_checkpointing or a smaller model helps; the last "
+            "complete checkpoint is kept."
+        ) from error
+
+    def _beginning(self, inputs: Mapping[str, Any]) -> str:
+        """The first text of a batch, as far as a line goes."""
+        ids = inputs["input_ids"][0].tolist()
+        if self.course.tokenizer is None:
+            return f"the tokens {ids[:12]}"
+        return repr(self.course.tokenizer.decode(ids, skip_special_tokens=True)[:80])
 
     def take_mean_loss(self) -> float | None:
         """Mean training loss per example since the last call; None where nothing was trained."""
@@ -143,6 +222,8 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
         self.course.progress = self.state.global_step / max(1, self.state.max_steps)
         if isinstance(self.objective, Remembering):
             self.objective.before_step(self.course)
+        self._batches, self._place = batches, 0
+        self._remembered = dict(self.course.memory)
         return batches, items
 
     def floating_point_ops(self, inputs: Mapping[str, Any]) -> int:

@@ -247,6 +247,7 @@ def _train(
         tokenizer=model.tokenizer,
     )
     keeper.trainer = trainer
+    trainer.halved = keeper.halved
     if checkpoint:
         trainer.course.memory.update(read_memory(checkpoint, arguments.device))
     try:
@@ -320,6 +321,10 @@ class _Keeper(TrainerCallback):  # type: ignore[misc]
             write_memory(self._folder.of(self._history[-1]), self.trainer.course.memory)
             self._folder.seal(state.global_step)
             self._folder.prune(self._history, self._config.selection)
+
+    def halved(self, rows: int) -> None:
+        """Record that a batch did not fit in memory."""
+        self._record({"event": "batch_halved", "rows": rows})
 
     def close(self) -> None:
         """Close the display."""

@@ -66,7 +66,7 @@ class ASCC:
                 divergence = each_kl(clean, ctx.logits(fixed.delta(mixture)))
             # Sums over examples: Adam forgets scales, so that no text minds how many are beside it.
             gain = divergence.sum() - self.alpha * self._entropy(mixture, fixed).sum()
-            raw.grad = ctx.grad(-gain, raw)
+            raw.grad = ctx.counted(ctx.grad(-gain, raw))
             optimizer.step()
         return corners.softmax(raw.detach())
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from attacks.victims.embedding import called_embedding
-from harness.embedding import EmbeddingTap
+from harness.embedding import EmbeddingTap, unit
 from harness.randomness import TorchState
 
 
@@ -43,12 +43,16 @@ class Course:
         tokenizer: that of the model.
         progress: share of the optimizer steps that are done, 0.0 to 1.0.
         memory: tensors by name ("objective.what"); saved with every checkpoint and restored from it.
+        asked: gradients of single examples that inner steps have asked for.
+        lost: those of them that were not finite and moved nothing.
     """
 
     model: Any = None
     tokenizer: Any = None
     progress: float = 0.0
     memory: dict[str, Tensor] = field(default_factory=dict)
+    asked: int = 0
+    lost: int = 0
 
     @cached_property
     def weights(self) -> dict[str, torch.nn.Parameter]:
@@ -129,6 +133,23 @@ class StepContext:
         `again`: the graph of the loss is needed for another pass back.
         """
         (gradient,) = torch.autograd.grad(loss, delta, retain_graph=again)
+        return gradient
+
+    def direction(self, gradient: Tensor) -> Tensor:
+        """The unit gradient of each example, `unit`, counted as `counted` does."""
+        return unit(self.counted(gradient))
+
+    def counted(self, gradient: Tensor) -> Tensor:
+        """The gradient, with zeros for every example, first dimension, where it is not finite.
+
+        Mixed precision overflows now and then: such an example makes no inner step. They are counted,
+        and the engine ends a training in which they are many.
+        """
+        fine = torch.isfinite(gradient.flatten(1)).all(1)
+        self.course.asked += len(fine)
+        if not fine.all():
+            self.course.lost += int((~fine).sum())
+            gradient = torch.where(fine.view(-1, *[1] * (gradient.dim() - 1)), gradient, 0.0)
         return gradient
 
     def backward(self, loss: Tensor) -> None:

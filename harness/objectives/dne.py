@@ -67,9 +67,10 @@ class DNE:
             total += loss.detach()
             if not last:
                 assert raw.grad is not None  # noqa: S101 - the tap proved that delta was used
-                norm = raw.grad.norm(dim=-1, keepdim=True)
-                step = raw.grad / norm.clamp_min(torch.finfo(norm.dtype).tiny)
-                raw = raw.detach() + self.adv_lr * torch.nan_to_num(step)
+                gradient = ctx.counted(raw.grad)
+                norm = gradient.norm(dim=-1, keepdim=True)
+                step = gradient / norm.clamp_min(torch.finfo(norm.dtype).tiny)
+                raw = raw.detach() + self.adv_lr * step
         return total
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from harness.embedding import unit
 from harness.objectives.base import StepContext
 from harness.objectives.limits import check
 from harness.objectives.perturbations import zero
@@ -39,7 +38,7 @@ class FGM:
             clean = ctx.loss(ctx.logits(delta))
             ctx.backward(clean)
         assert delta.grad is not None  # noqa: S101 - the tap proved that delta was used
-        worst = self.epsilon * unit(delta.grad)
+        worst = self.epsilon * ctx.direction(delta.grad)
         with ctx.repeat(last=True):
             adversarial = self.weight * ctx.loss(ctx.logits(worst))
             ctx.backward(adversarial)

@@ -57,5 +57,5 @@ def free_steps(
         total += loss.detach()
         if not last:
             assert delta.grad is not None  # noqa: S101 - the tap proved that delta was used
-            delta = ascend(delta.detach(), delta.grad, rate, max_norm)
+            delta = ascend(ctx, delta.detach(), delta.grad, rate, max_norm)
     return total

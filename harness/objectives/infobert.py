@@ -73,7 +73,7 @@ class InfoBERT:
                 loss = (task - self.alpha * bound) / self.steps
                 ctx.backward(loss)
             total += loss.detach()
-            delta = ascend(delta.detach(), gradient, self.adv_lr, self.max_norm)
+            delta = ascend(ctx, delta.detach(), gradient, self.adv_lr, self.max_norm)
         return total
 
     def _anchored(self, gradient: Tensor, mask: Tensor) -> Tensor:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harness.embedding import unit
 from harness.objectives.base import StepContext
 
 
@@ -35,9 +34,11 @@ def spread(ctx: StepContext, magnitude: float) -> Tensor:
     return noise * (torch.rsqrt(tokens * ctx.tap.dimension) * magnitude)
 
 
-def ascend(delta: Tensor, gradient: Tensor, rate: float, max_norm: float = 0.0) -> Tensor:
+def ascend(
+    ctx: StepContext, delta: Tensor, gradient: Tensor, rate: float, max_norm: float = 0.0
+) -> Tensor:
     """`rate` further along the unit gradient, then back into the L2 ball of `max_norm` (0: none)."""
-    return within(delta + rate * unit(gradient), max_norm)
+    return within(delta + rate * ctx.direction(gradient), max_norm)
 
 
 def within(delta: Tensor, max_norm: float) -> Tensor:
@@ -58,7 +59,7 @@ def climb(ctx: StepContext, delta: Tensor, *, steps: int, rate: float, max_norm:
         delta = delta.detach().requires_grad_()
         with ctx.same_dropout():
             loss = ctx.loss(ctx.logits(delta))
-        delta = ascend(delta.detach(), ctx.grad(loss, delta), rate, max_norm)
+        delta = ascend(ctx, delta.detach(), ctx.grad(loss, delta), rate, max_norm)
     return delta.detach()
 
 

@@ -52,7 +52,7 @@ class PGD:
             total = total + clean.detach()
             if not self.init_magnitude:
                 assert here.grad is not None  # noqa: S101 - the tap proved that it was used
-                delta, done = ascend(delta, here.grad, self.adv_lr, self.max_norm), 1
+                delta, done = ascend(ctx, delta, here.grad, self.adv_lr, self.max_norm), 1
         steps = self.steps - done
         delta = climb(ctx, delta, steps=steps, rate=self.adv_lr, max_norm=self.max_norm)
         with ctx.repeat(last=True):

@@ -70,7 +70,8 @@ class SMART:
             delta = delta.detach().requires_grad_()
             with ctx.same_dropout(self.one_mask):
                 divergence = symmetric_kl(constant, ctx.logits(delta))
-            delta = self._climbed(delta.detach(), ctx.grad(divergence, delta))
+            gradient = ctx.counted(ctx.grad(divergence, delta))
+            delta = self._climbed(delta.detach(), gradient)
         with ctx.same_dropout(self.one_mask):
             moved = ctx.logits(delta)
         loss = ctx.loss(clean) + self.weight * symmetric_kl(clean, moved)
@@ -83,5 +84,5 @@ class SMART:
 
     def _climbed(self, delta: Tensor, gradient: Tensor) -> Tensor:
         largest = gradient.flatten(1).abs().amax(1).view(-1, 1, 1)
-        step = torch.nan_to_num(gradient / largest.clamp_min(torch.finfo(delta.dtype).tiny))
+        step = gradient / largest.clamp_min(torch.finfo(delta.dtype).tiny)
         return (delta + self.adv_lr * step).clamp(-self.epsilon, self.epsilon)

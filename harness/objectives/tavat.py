@@ -71,14 +71,16 @@ class TAVAT:
             total += loss.detach()
             if not last:
                 assert both.grad is not None  # noqa: S101 - the tap proved that it was used
-                delta, eta = self._climbed(delta, eta, both.grad)
+                delta, eta = self._climbed(ctx, delta, eta, both.grad)
         seen = {IDS: ids[real], ETA: eta[real]}
         for name, value in seen.items():
             memory[name] = torch.cat([memory[name], value]) if name in memory else value
         return total
 
-    def _climbed(self, delta: Tensor, eta: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        delta = delta + self.adv_lr * unit(gradient)
+    def _climbed(
+        self, ctx: StepContext, delta: Tensor, eta: Tensor, gradient: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        delta = delta + self.adv_lr * ctx.direction(gradient)
         eta = eta + self.adv_lr * unit(gradient.flatten(0, 1).unsqueeze(1)).view_as(gradient)
         lengths = eta.norm(dim=-1)
         longest = lengths.amax(1, keepdim=True).clamp_min(torch.finfo(eta.dtype).tiny)

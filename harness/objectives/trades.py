@@ -47,7 +47,7 @@ class TRADES:
             with ctx.same_dropout():
                 divergence = kl(constant, ctx.logits(delta))
             gradient = ctx.grad(divergence, delta)
-            delta = ascend(delta.detach(), gradient, self.adv_lr, self.max_norm)
+            delta = ascend(ctx, delta.detach(), gradient, self.adv_lr, self.max_norm)
         with ctx.same_dropout():
             moved = ctx.logits(delta)
         return ctx.loss(clean) + self.beta * kl(clean, moved)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from harness.embedding import unit
 from harness.objectives.base import StepContext
 from harness.objectives.divergences import kl
 from harness.objectives.limits import check
@@ -43,12 +42,12 @@ class VAT:
         with ctx.same_dropout():
             clean = ctx.logits()
         constant = clean.detach()
-        direction = unit(normal(ctx))
+        direction = ctx.direction(normal(ctx))
         for _ in range(self.iterations):
             delta = (self.xi * direction).requires_grad_()
             with ctx.same_dropout():
                 divergence = kl(constant, ctx.logits(delta))
-            direction = unit(ctx.grad(divergence, delta))
+            direction = ctx.direction(ctx.grad(divergence, delta))
         with ctx.same_dropout():
             moved = ctx.logits(self.epsilon * direction)
         return ctx.loss(clean) + self.weight * kl(constant, moved)

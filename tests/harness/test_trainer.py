@@ -205,9 +205,82 @@ class Diverging:
 
 def test_a_loss_that_is_not_finite_ends_the_training(tmp_path: Path) -> None:
     model = tiny.classifier()
-    with pytest.raises(HarnessError, match="became nan at step 3"):
+    with pytest.raises(HarnessError, match=r"became nan at step 3 \(epoch 1\), .* begins with '\w"):
         run(model, rows(40), Diverging(), config(tmp_path), tmp_path)
     assert all(torch.isfinite(p).all() for p in model.parameters())
+
+
+class Greedy:
+    """Plain training that runs out of memory on more than so many rows, in the middle of a pass back."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+
+    def step(self, ctx: StepContext) -> torch.Tensor:
+        loss = ctx.loss(ctx.logits())
+        ctx.backward(loss)
+        ctx.course.memory["greedy.rows"] = torch.cat(
+            [ctx.course.memory.get("greedy.rows", torch.zeros(0)), ctx.labels.float()]
+        )
+        if len(ctx.labels) > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return loss.detach()
+
+
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_a_batch_that_does_not_fit_is_propagated_in_parts(accumulate: int, tmp_path: Path) -> None:
+    """With the gradients that it would have had, and those of the micro-batches before it."""
+    found, sizes = [], []
+    settings = config(tmp_path, epochs=1, batch_size=8, accumulate=accumulate, clip=1e6)
+    for most in (8, 3):
+        model = tiny.classifier(dropout=0.0)
+        watch = Watch()
+        trainer = RobustTrainer(
+            model,
+            training_arguments(settings, seed=SEED, folder=tmp_path),
+            objective=Greedy(most),
+            data=rows(21),
+            collator=Collator.of(tiny.tokenizer()),
+            callbacks=[watch, Epochs(rows(21), 1)],
+        )
+        trainer.halved = sizes.append
+        trainer.train()
+        found.append(watch.trace.gradients)
+        assert len(trainer.course.memory["greedy.rows"]) == 21, "no row is remembered twice"
+    assert sizes == [4, 2]
+    for whole, parts in zip(*found, strict=True):
+        for name, value in whole.items():
+            assert torch.allclose(value, parts[name], atol=1e-6), name
+
+
+def test_an_example_that_does_not_fit_by_itself_ends_the_training(tmp_path: Path) -> None:
+    with pytest.raises(
+        HarnessError, match=r"A single example of \d+ tokens does not fit in memory"
+    ):
+        run(tiny.classifier(), rows(20), Greedy(0), config(tmp_path), tmp_path)
+
+
+class Overflowing:
+    """An inner step whose gradient is now and then not finite."""
+
+    def __init__(self, share: float) -> None:
+        self.share = share
+
+    def loss(self, ctx: StepContext) -> torch.Tensor:
+        gradient = torch.ones(ctx.delta_shape)
+        gradient[torch.rand(len(gradient)) < self.share, 0, 0] = torch.inf
+        direction = ctx.direction(gradient)
+        assert torch.isfinite(direction).all()
+        return ctx.loss(ctx.logits(direction))
+
+
+def test_lost_inner_steps_are_counted_and_many_end_the_training(tmp_path: Path) -> None:
+    settings = config(tmp_path, epochs=5)
+    _, trainer = run(tiny.classifier(), rows(80), Overflowing(0.01), settings, tmp_path)
+    assert trainer.course.asked == 400
+    assert 0 < trainer.course.lost < 20
+    with pytest.raises(HarnessError, match=r"of 2\d\d gradients of inner steps were not finite"):
+        run(tiny.classifier(), rows(80), Overflowing(0.3), settings, tmp_path)
 
 
 @pytest.mark.smoke
