@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from transformers import TrainingArguments
 
-from harness.plan import Train
+from harness.training_plan import Train
 
 
 def training_arguments(config: Train, *, seed: int, folder: Path) -> TrainingArguments:
@@ -47,7 +47,12 @@ def training_arguments(config: Train, *, seed: int, folder: Path) -> TrainingArg
         "dataloader_pin_memory": torch.cuda.is_available(),
         # Workers would keep the rows of the epoch in which they were started.
         "dataloader_num_workers": 0,
+        "bf16": config.precision == "bfloat16",
+        "fp16": config.precision == "float16",
+        # Else bf16 is refused where there is no GPU.
+        "use_cpu": not torch.cuda.is_available(),
         **_warmup(config.warmup, accepted),
+        **_checkpointing(config.gradient_checkpointing, accepted),
     }
     made = TrainingArguments(**values)
     if made.n_gpu > 1:
@@ -61,6 +66,14 @@ def _warmup(share: float, accepted: set[str]) -> dict[str, float]:
     if "warmup_ratio" in accepted:
         return {"warmup_ratio": share}
     return {"warmup_steps": share}
+
+
+def _checkpointing(wanted: bool, accepted: set[str]) -> dict[str, Any]:
+    """Renamed in 5.23; without reentrance, which loses the gradients of perturbed embeddings."""
+    if not wanted:
+        return {}
+    name = "activation" if "activation_checkpointing" in accepted else "gradient"
+    return {f"{name}_checkpointing": True, f"{name}_checkpointing_kwargs": {"use_reentrant": False}}
 
 
 def _schedule(config: Train) -> str:

@@ -22,8 +22,8 @@ from attacks.recipe import Recipe
 from attacks.victims import equipped
 from harness.batches import Row, TrainingSet
 from harness.errors import HarnessError
-from harness.plan import Augment
 from harness.randomness import derived, untouched
+from harness.training_plan import Augment
 from reports.progress import Progress
 from reports.storage import write_atomic
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-from harness.plan import Selection
 from harness.selection import EpochRecord, choose, floor
+from harness.training_plan import Selection
 
 State = Mapping[str, torch.Tensor]
 

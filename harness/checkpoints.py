@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.plan import Selection
 from harness.selection import EpochRecord, may_win
+from harness.training_plan import Selection
 from reports.storage import write_atomic
 
 SEAL = "complete.json"
 FORMAT = 1
 MEMORY = "objective.safetensors"
 """What objectives remember from batch to batch."""
+AVERAGE = "average.safetensors"
+"""The average of the weights, where one is kept."""
 WEIGHTS = (".safetensors", ".safetensors.index.json", "config.json")
 """What remains of an older checkpoint that may still be chosen."""
 
@@ -134,19 +136,18 @@ class WorkFolder:
         return self.path / "history.json"
 
 
-def write_memory(checkpoint: Path, memory: Mapping[str, Any]) -> None:
-    """Put an objective's tensors, if it has any, beside the weights."""
+def write_tensors(path: Path, tensors: Mapping[str, Any]) -> None:
+    """Put tensors by name, if there are any, into a file of their own."""
     from safetensors.torch import save_file
 
-    if memory:
-        save_file({k: v.contiguous().cpu() for k, v in memory.items()}, checkpoint / MEMORY)
+    if tensors:
+        save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, path)
 
 
-def read_memory(checkpoint: Path, device: Any) -> dict[str, Any]:
-    """The tensors that `write_memory` put there; none where there were none."""
+def read_tensors(path: Path, device: Any) -> dict[str, Any]:
+    """What `write_tensors` put there; nothing where there was nothing."""
     from safetensors.torch import load_file
 
-    path = checkpoint / MEMORY
     return load_file(path, device=str(device)) if path.exists() else {}
 
 

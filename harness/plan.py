@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
-    field_validator,
     model_validator,
 )
 
 from harness.auxiliaries import ENCODER, LANGUAGE_MODEL, Auxiliaries
+from harness.training_plan import Section, Train
 from reports.errors import ReportError
 
 if TYPE_CHECKING:
@@ -34,11 +33,7 @@ class PlanError(ReportError):
     """The plan is not valid. Exit code 2."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Model(_Section):
+class Model(Section):
     """The model that is fine-tuned.
 
     Attributes:
@@ -53,7 +48,7 @@ class Model(_Section):
     trust_remote_code: bool = False
 
 
-class Data(_Section):
+class Data(Section):
     """Where the texts come from and how they are split.
 
     Attributes:
@@ -90,126 +85,7 @@ class Data(_Section):
         return self
 
 
-class Objective(_Section):
-    """A training loss by name, with its parameters (see `withstand ls objectives`).
-
-    Attributes:
-        weight: what its loss counts beside those of the others, where there are several.
-    """
-
-    name: str = "plain"
-    parameters: dict[str, float | int | bool | str] = Field(default_factory=dict)
-    weight: float = Field(default=1.0, gt=0.0)
-
-
-class Augment(_Section):
-    """Attack-generated training examples, made anew each epoch against the current weights.
-
-    Attributes:
-        attacks: recipes that take turns over the attacked examples.
-        share: part of the training set that is attacked each epoch.
-        query_budget: distinct queries an attacked example may cost (None: the recipe's own end).
-        keep_clean: train on the original beside its adversarial version.
-        start_epoch: first epoch (counted from 0) whose data is attacked.
-        keep_failures: train on the hardest candidate too where no attack succeeded.
-        refresh: times an epoch at which its share is attacked: the rows of each part of the epoch
-            against the weights of the moment at which the part begins.
-    """
-
-    attacks: tuple[str, ...] = Field(min_length=1)
-    share: float = Field(default=0.25, gt=0.0, le=1.0)
-    query_budget: int | None = Field(default=None, ge=1)
-    keep_clean: bool = True
-    start_epoch: int = Field(default=0, ge=0)
-    keep_failures: bool = True
-    refresh: int = Field(default=1, ge=1)
-
-
-class Selection(_Section):
-    """How the checkpoint is chosen: always on validation data.
-
-    Attributes:
-        metric: "accuracy", "loss" or "robust_accuracy" (the worst case over `attacks`).
-        attacks: recipes run on `examples` validation texts after each epoch for robust accuracy.
-        patience: epochs without improvement before training stops early (0: never).
-        max_clean_drop: a checkpoint whose validation accuracy is more than this below the best
-            validation accuracy of the run is not chosen for its robust accuracy.
-        blend: shares of the trained weights in mixtures with those that training started from. Then
-            epochs compete by `metric` without regard to clean accuracy. Of the mixtures, the trained
-            weights alone among them, robust accuracy takes the largest share whose validation accuracy
-            is at most `max_clean_drop` below that of the model that training started from (the most
-            accurate where there is none); other metrics measure and compare them all. (WiSE-FT:
-            Wortsman et al., CVPR 2022.)
-    """
-
-    metric: Literal["accuracy", "loss", "robust_accuracy"] = "accuracy"
-    attacks: tuple[str, ...] = ()
-    examples: int = Field(default=100, ge=1)
-    query_budget: int | None = Field(default=None, ge=1)
-    patience: int = Field(default=0, ge=0)
-    max_clean_drop: float = Field(default=0.02, ge=0.0, le=1.0)
-    blend: tuple[float, ...] = ()
-
-    @model_validator(mode="after")
-    def _shares_lie_between(self) -> Self:
-        if any(not 0 < share < 1 for share in self.blend):
-            raise ValueError("shares in blend lie between 0 and 1, both excluded")
-        return self
-
-    @model_validator(mode="after")
-    def _robust_needs_attacks(self) -> Self:
-        if self.metric == "robust_accuracy" and not self.attacks:
-            raise ValueError('metric "robust_accuracy" needs at least one name in attacks')
-        return self
-
-
-class Train(_Section):
-    """One fine-tuning.
-
-    Attributes:
-        output: folder that the model is saved to.
-        objective: the training loss, `[train.objective]`, or several, `[[train.objective]]`, that are
-            added; `awp` goes around the others.
-        start: "base" (the pretrained weights) or "plain" (what `[train]` left; `[harden]` only).
-        learning_rate, weight_decay: AdamW's.
-        warmup: share of all steps over which the rate rises; then it falls along `schedule`.
-        clip: gradient norm at which gradients are clipped.
-        soft_labels: share of each training target that is the starting model's own answer to the
-            unaltered text, the rest being the label; attacked rows have it too (robust
-            distillation: Goldblum et al., AAAI 2020, with the starting model as the teacher).
-    """
-
-    output: str
-    start: Literal["base", "plain"] = "base"
-    objective: tuple[Objective, ...] = Field(default=(Objective(),), min_length=1)
-    augment: Augment | None = None
-    selection: Selection = Selection()
-    epochs: int = Field(default=3, ge=1)
-    batch_size: int = Field(default=16, ge=1)
-    accumulate: int = Field(default=1, ge=1)
-    learning_rate: float = Field(default=5e-5, gt=0.0)
-    weight_decay: float = Field(default=0.01, ge=0.0)
-    warmup: float = Field(default=0.06, ge=0.0, lt=1.0)
-    schedule: Literal["linear", "cosine", "constant"] = "linear"
-    clip: float = Field(default=1.0, gt=0.0)
-    soft_labels: float = Field(default=0.0, ge=0.0, le=1.0)
-
-    @field_validator("objective", mode="before")
-    @classmethod
-    def _one_or_several(cls, value: Any) -> Any:
-        if isinstance(value, dict | Objective):
-            return (value,)
-        return tuple(value) if isinstance(value, list) else value
-
-    @property
-    def needs_trained_start(self) -> str | None:
-        """The key that makes no sense where training starts from a head that was never trained."""
-        if self.soft_labels:
-            return "soft_labels"
-        return "selection.blend" if self.selection.blend else None
-
-
-class Audit(_Section):
+class Audit(Section):
     """What the model must withstand, and on how many examples it is asked.
 
     Attributes:
@@ -251,7 +127,7 @@ class Audit(_Section):
         )
 
 
-class Resources(_Section):
+class Resources(Section):
     """Resources of one's own in the place of those that are built in, for all attacks of the plan.
 
     Attributes:
@@ -273,7 +149,7 @@ class Resources(_Section):
             raise PlanError(f"resources: {error}") from None
 
 
-class Gate(_Section):
+class Gate(Section):
     """A bound that the audit must meet.
 
     Attributes:
@@ -300,7 +176,7 @@ class Gate(_Section):
         return self
 
 
-class Plan(_Section):
+class Plan(Section):
     """A whole plan file."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")

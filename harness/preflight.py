@@ -16,6 +16,7 @@ from harness.objectives import find
 from harness.objectives.combining import combine
 from harness.plan import Plan, PlanError
 from harness.session import Stage, data_of, section_of
+from harness.training_plan import Train
 from reports.storage import probe_writable
 
 
@@ -36,6 +37,7 @@ def check_training(plan: Plan, stages: Sequence[Stage], runs: Path) -> None:
                 require(f"The objective '{chosen.name}'", needed)
         except (HarnessError, AttackError) as error:
             raise PlanError(f"{stage}.objective: {error}") from None
+        _check_together(section, stage)
         named = [(f"{stage}.selection.attacks", name) for name in section.selection.attacks]
         if section.augment is not None:
             named += [(f"{stage}.augment.attacks", name) for name in section.augment.attacks]
@@ -55,6 +57,29 @@ def check_training(plan: Plan, stages: Sequence[Stage], runs: Path) -> None:
     data_of(plan)
     own = own_resources(plan)
     plan.audit.auxiliaries.check(recipes.load(name).using(own) for name in wanted)
+
+
+def _check_together(section: Train, stage: Stage) -> None:
+    """Refuse settings that rule each other out, or that this machine cannot do."""
+    if section.precision == "float16":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise PlanError(
+                f"{stage}.precision: float16 needs a CUDA device, and there is none here. Allowed: "
+                "float32, bfloat16."
+            )
+    if section.adaptation.keep_layers and section.selection.blend:
+        raise PlanError(
+            f"{stage}.selection.blend: weights are mixed with those of the model that training started "
+            "from, and adaptation.keep_layers leaves fewer. Leave one of them out."
+        )
+    for chosen in section.objective:
+        if section.gradient_checkpointing and getattr(find(chosen.name), "inside_layers", False):
+            raise PlanError(
+                f"{stage}.gradient_checkpointing: the objective '{chosen.name}' changes what layers put "
+                "out, and layers that are computed again would not be changed. Leave one of them out."
+            )
 
 
 def own_resources(plan: Plan) -> Own:

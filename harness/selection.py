@@ -17,8 +17,8 @@ from attacks.recipe import Recipe
 from harness.augmentation import Battery
 from harness.calibration import Calibration, fit_temperature, nll
 from harness.errors import HarnessError
-from harness.plan import Selection
 from harness.randomness import derived
+from harness.training_plan import Selection
 
 WITHSTOOD = (Status.FAILED, Status.OUT_OF_BUDGET)
 

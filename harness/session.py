@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from attacks.resources.own import file_hashes
-from harness.plan import Plan, PlanError, Train
+from harness.plan import Plan, PlanError
+from harness.training_plan import Train
 from reports.folder import RunFolder
 from reports.manifest import collect
 from reports.progress import Progress

@@ -1,4 +1,4 @@
-"""Soft labels: what the starting model says of the unaltered training texts."""
+"""What is taught: labels, smoothed or mixed with what the starting model says of the unaltered texts."""
 
 from __future__ import annotations
 
@@ -10,9 +10,31 @@ import numpy as np
 
 from attacks.outcomes import Example
 from harness.calibration import softmax
+from harness.training_plan import Train
 from reports.storage import write_atomic
 
 NAME = "answers"
+
+
+def training_targets(
+    config: Train,
+    examples: Sequence[Example],
+    classes: int,
+    predict: Callable[[Sequence[Example]], Any],
+    path: Path,
+) -> Sequence[tuple[float, ...] | None]:
+    """What each example is taught: None for its label alone, else one probability a class.
+
+    Label smoothing (Szegedy et al., CVPR 2016, section 7) spreads its share of every target evenly.
+    """
+    smooth = config.label_smoothing
+    if not config.soft_labels and not smooth:
+        return [None] * len(examples)
+    if config.soft_labels:
+        sharp = soft_targets(config.soft_labels, examples, predict, path)
+    else:
+        sharp = [tuple(float(k == e.label) for k in range(classes)) for e in examples]
+    return [tuple((1 - smooth) * p + smooth / classes for p in row) for row in sharp]
 
 
 def soft_targets(

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from attacks.engine.scheduler import is_out_of_memory
+from harness.adaptation import groups, rates
 from harness.batches import Collator, LengthGroups, TrainingSet
 from harness.embedding import EmbeddingTap
 from harness.errors import HarnessError
@@ -40,6 +41,7 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
         model: a sequence classifier. The embedding hook is installed here, before anything wraps it.
         data: the training rows.
         tokenizer: for objectives that go by words (`ascc`, `dne`).
+        layer_decay: each layer's learning rate relative to the one above it.
 
     Attributes:
         halved: told of the rows that are propagated at once from now on, when memory runs out.
@@ -60,12 +62,14 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
         collator: Collator,
         callbacks: list[Any] | None = None,
         tokenizer: Any = None,
+        layer_decay: float = 1.0,
     ) -> None:
         if arguments.label_smoothing_factor:
             raise HarnessError("Label smoothing bypasses the objective; leave it at 0.")
         self.objective = objective
         self.tap = EmbeddingTap(model)
         self.course = Course(model, tokenizer)
+        self.layer_decay = layer_decay
         self.halved: Callable[[int], None] = lambda rows: None
         self._rows: int | None = None
         self._batches: list[Any] = []
@@ -90,6 +94,27 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
                 "Objectives with several backward passes a step (freelb) do not run under DeepSpeed, "
                 "which counts every pass as a micro-batch. Use DDP or FSDP."
             )
+
+    def create_optimizer(self, *given: Any) -> torch.optim.Optimizer:
+        """As the Trainer's own, but for learning rates that fall from layer to layer."""
+        if self.layer_decay == 1 or self.optimizer is not None:
+            made: torch.optim.Optimizer = super().create_optimizer(*given)
+            return made
+        kind, options = self.get_optimizer_cls_and_kwargs(self.args, self.model)
+        self.optimizer: Any = kind(
+            list(
+                groups(
+                    self.model.named_parameters(),
+                    self.get_decay_parameter_names(self.model),
+                    rates(self.model, self.layer_decay),
+                    rate=self.args.learning_rate,
+                    weight_decay=self.args.weight_decay,
+                )
+            ),
+            **options,
+        )
+        created: torch.optim.Optimizer = self.optimizer
+        return created
 
     def compute_loss(
         self,

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import torch
 from transformers import TrainerCallback
 from transformers.utils import logging as transformers_logging
 
@@ -23,20 +22,22 @@ from attacks.outcomes import Example
 from attacks.protocols import ABILITIES
 from attacks.resources.own import Own
 from attacks.victims.huggingface import HuggingFaceVictim
+from harness.adaptation import adapt
 from harness.arguments import training_arguments
 from harness.augmentation import AttackRefresh, Battery, slots
+from harness.averaging import Average, load
 from harness.batches import Collator, Row, TrainingSet
 from harness.blending import Blending, blend, snapshot
-from harness.checkpoints import WorkFolder, read_memory, write_memory
+from harness.checkpoints import AVERAGE, MEMORY, WorkFolder, read_tensors
 from harness.errors import HarnessError
+from harness.keeper import Keeper, Record
 from harness.models import LoadedModel, save_classifier
 from harness.objectives.combining import combine
-from harness.plan import Train
 from harness.prediction import predict
-from harness.randomness import untouched
 from harness.selection import EpochRecord, Evaluator, choose, should_stop
-from harness.teacher import soft_targets
+from harness.teacher import training_targets
 from harness.trainer import RobustTrainer
+from harness.training_plan import Train
 from reports.progress import Progress, Quiet
 from reports.storage import write_atomic
 
@@ -47,8 +48,6 @@ ENGINE = EngineConfig(window=512)
 
 HISTORY = "training_history.json"
 """The epochs' numbers, beside the saved model."""
-
-Record = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -157,9 +156,8 @@ def train(
         return predict(now, examples, progress=display, title=title)
 
     encodings = now.encode([example.text.strings for example in train])
-    targets: Sequence[tuple[float, ...] | None] = [None] * len(train)
-    if config.soft_labels:
-        targets = soft_targets(config.soft_labels, train, answers, folder.answers)
+    targets = training_targets(config, train, len(model.labels), answers, folder.answers)
+    adapt(model.model, config.adaptation, seed)
     rows = [Row(e, x.label, t) for e, x, t in zip(encodings, train, targets, strict=True)]
     extra = slots(augment, len(rows)) if augment and augment.keep_clean else 0
     data = TrainingSet(rows, extra, augment.refresh if augment else 1)
@@ -173,7 +171,7 @@ def train(
         victim=victim,
         seed=seed,
     )
-    keeper = _Keeper(config, folder, data, evaluator, history, record, display, device)
+    keeper = Keeper(config, folder, data, evaluator, history, record, display, device)
     callbacks: list[TrainerCallback] = [keeper]
     if augment:
         refresh = AttackRefresh(
@@ -195,9 +193,9 @@ def train(
     done = len(history) == config.epochs or should_stop(history, selection)
     with _no_bars():
         if not done:
-            _train(model, arguments, objective, data, callbacks, folder.last(), keeper)
+            _train(config, model, arguments, objective, data, callbacks, folder.last(), keeper)
         best = choose(history, selection)
-        if done or best != len(history) - 1:
+        if done or config.average or best != len(history) - 1:
             _load_weights(model.model, folder.of(history[best]))
     model.model.eval()
     blending = None
@@ -229,13 +227,14 @@ def train(
 
 
 def _train(
+    config: Train,
     model: LoadedModel,
     arguments: Any,
     objective: Any,
     data: TrainingSet,
     callbacks: list[TrainerCallback],
     checkpoint: Path | None,
-    keeper: _Keeper,
+    keeper: Keeper,
 ) -> None:
     trainer = RobustTrainer(
         model.model,
@@ -245,11 +244,16 @@ def _train(
         collator=Collator.of(model.tokenizer),
         callbacks=callbacks,
         tokenizer=model.tokenizer,
+        layer_decay=config.adaptation.layer_decay,
     )
     keeper.trainer = trainer
     trainer.halved = keeper.halved
+    if config.average:
+        keeper.average = Average(config.average, trainer.course.weights)
     if checkpoint:
-        trainer.course.memory.update(read_memory(checkpoint, arguments.device))
+        trainer.course.memory.update(read_tensors(checkpoint / MEMORY, arguments.device))
+        if keeper.average:
+            keeper.average.state.update(read_tensors(checkpoint / AVERAGE, arguments.device))
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     finally:
@@ -257,84 +261,15 @@ def _train(
         trainer.tap.remove()
 
 
-class _Keeper(TrainerCallback):  # type: ignore[misc]
-    """Around every epoch: the order of the rows, the display, the evaluation, the seal."""
-
-    trainer: RobustTrainer
-
-    def __init__(
-        self,
-        config: Train,
-        folder: WorkFolder,
-        data: TrainingSet,
-        evaluator: Evaluator,
-        history: list[EpochRecord],
-        record: Record,
-        display: Progress,
-        device: torch.device,
-    ) -> None:
-        self._config, self._folder, self._data = config, folder, data
-        self._evaluator, self._history, self._record = evaluator, history, record
-        self._display, self._device = display, device
-        self._open = ExitStack()
-        self._task: Any = None
-        self._steps = 0
-        self._started = 0.0
-
-    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Fix the order of the rows and open the display."""
-        self._steps = state.max_steps // self._config.epochs
-        self._data.epoch = state.global_step // self._steps
-        title = f"train, epoch {self._data.epoch + 1} of {self._config.epochs}"
-        self._task = self._open.enter_context(self._display.task(title, self._steps))
-        self._started = perf_counter()
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Show how far the epoch is."""
-        self._task.update(state.global_step - self._data.epoch * self._steps)
-
-    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Evaluate, note the epoch, and stop where patience is at its end."""
-        self.close()
-        trained = perf_counter() - self._started
-        with untouched(self._device):
-            found = self._evaluator.measure(
-                self._data.epoch, state.global_step, self.trainer.take_mean_loss()
-            )
-        self._history.append(found)
-        self._folder.write_history(self._history)
-        best = choose(self._history, self._config.selection)
-        self._record(
-            {
-                "event": "epoch",
-                **found.to_dict(),
-                "train_seconds": round(trained, 3),
-                "best_epoch": self._history[best].epoch,
-            }
-        )
-        if should_stop(self._history, self._config.selection):
-            control.should_training_stop = True
-
-    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Seal the checkpoint; the Trainer may save the last step before its epoch is evaluated."""
-        if self._history and self._history[-1].step == state.global_step:
-            write_memory(self._folder.of(self._history[-1]), self.trainer.course.memory)
-            self._folder.seal(state.global_step)
-            self._folder.prune(self._history, self._config.selection)
-
-    def halved(self, rows: int) -> None:
-        """Record that a batch did not fit in memory."""
-        self._record({"event": "batch_halved", "rows": rows})
-
-    def close(self) -> None:
-        """Close the display."""
-        self._open.close()
-
-
 def _load_weights(model: Any, checkpoint: Path) -> None:
-    """Give `model` the weights of a checkpoint (read by the class itself, which knows renamed keys)."""
+    """Give `model` the weights of a checkpoint (read by the class itself, which knows renamed keys).
+
+    Where an average was kept, those that it has.
+    """
     found = type(model).from_pretrained(str(checkpoint), use_safetensors=True)
     model.load_state_dict(found.state_dict())
+    average = read_tensors(checkpoint / AVERAGE, "cpu")
+    load({n: p for n, p in model.named_parameters() if n in average}, average)
 
 
 @contextmanager
@@ -361,6 +296,19 @@ def _check(train: Sequence[Example], validation: Sequence[Example], labels: Sequ
             )
         if len({example.id for example in examples}) < len(examples):
             raise HarnessError(f"Two {name} examples have the same id; ids must be unique.")
+    if len(train) < len(labels):
+        raise HarnessError(
+            f"There are {len(train)} training examples for {len(labels)} classes. Give at least one "
+            "of each."
+        )
+    seen = {example.text.strings: example.id for example in train}
+    twice = next((e for e in validation if e.text.strings in seen), None)
+    if twice is not None:
+        raise HarnessError(
+            f"The validation example '{twice.id}' has the text of the training example "
+            f"'{seen[twice.text.strings]}'. A checkpoint chosen on what it was trained on is chosen by "
+            "nothing; take one of the two out."
+        )
 
 
 def _check_needs(chosen: Sequence[Any], models: Mapping[str, Model]) -> None:

@@ -11,9 +11,10 @@ from attacks.engine.scheduler import Job, run
 from attacks.outcomes import Finished, Status
 from attacks.victims.huggingface import HuggingFaceVictim
 from harness.models import load_classifier
-from harness.plan import Data, Objective, Train
+from harness.plan import Data
 from harness.splits import prepare
 from harness.training import train
+from harness.training_plan import Objective, Train
 
 
 @pytest.mark.smoke

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,8 @@ class MixADA:
             paper. A layer that is not whole is rounded up.
         weight: of the mixtures' loss.
     """
+
+    inside_layers: ClassVar[bool] = True
 
     alpha: float = 2.0
     depths: str = "7/12 9/12 1"

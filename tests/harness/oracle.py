@@ -22,7 +22,7 @@ from harness.objectives.base import (
     StepContext,
     StepObjective,
 )
-from harness.plan import Train
+from harness.training_plan import Train
 
 
 @dataclass

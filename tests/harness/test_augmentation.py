@@ -18,7 +18,7 @@ from attacks.victims.huggingface import HuggingFaceVictim
 from harness.augmentation import AttackRefresh, Battery, draw, read, slots
 from harness.batches import LengthGroups, Row, TrainingSet
 from harness.errors import HarnessError
-from harness.plan import Augment
+from harness.training_plan import Augment
 from reports.progress import Quiet
 from tests.harness import tiny
 

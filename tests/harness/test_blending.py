@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from harness.blending import Blending, blend, mixed, snapshot
-from harness.plan import Selection
 from harness.selection import EpochRecord, Robustness
+from harness.training_plan import Selection
 
 SELECTION = Selection(
     metric="robust_accuracy", attacks=("pwws",), blend=(0.25, 0.75), max_clean_drop=0.02

@@ -18,7 +18,7 @@ from harness.objectives import divergences, perturbations
 from harness.objectives.base import Course, Objective, Remembering, StepContext, train_on
 from harness.objectives.combining import combine
 from harness.objectives.hulls import Hull, hull
-from harness.plan import Objective as Chosen
+from harness.training_plan import Objective as Chosen
 from tests.harness import equations, tiny
 from tests.harness.equations import LABELS, TEXTS, Batch
 

@@ -16,7 +16,6 @@ from attacks.engine.scheduler import EngineConfig
 from attacks.victims.huggingface import HuggingFaceVictim
 from harness.augmentation import Battery
 from harness.errors import HarnessError
-from harness.plan import Selection
 from harness.prediction import predict
 from harness.selection import (
     EpochRecord,
@@ -26,6 +25,7 @@ from harness.selection import (
     may_win,
     should_stop,
 )
+from harness.training_plan import Selection
 from reports.progress import Quiet
 from tests.harness import tiny
 

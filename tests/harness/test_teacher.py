@@ -10,7 +10,7 @@ import torch
 
 from harness.batches import Collator, Row, TrainingSet
 from harness.objectives.base import cross_entropy
-from harness.teacher import soft_targets
+from harness.teacher import soft_targets, training_targets
 from tests.harness import tiny
 
 EXAMPLES = tiny.examples(6)
@@ -43,3 +43,24 @@ def test_soft_labels_reach_the_loss() -> None:
     torch.testing.assert_close(cross_entropy(logits, batch["targets"]), expected)
     hard = Collator.of(tiny.tokenizer())([Row(rows[0].encoding, 1)])
     assert "targets" not in hard
+
+
+def test_labels_are_smoothed_as_torch_does(tmp_path: Path) -> None:
+    settings = tiny.settings(tmp_path, label_smoothing=0.3)
+    targets = training_targets(settings, EXAMPLES, 3, lambda rows: 1 / 0, tmp_path / "a")
+    logits, labels = torch.randn(6, 3), torch.tensor([e.label for e in EXAMPLES])
+    expected = torch.nn.functional.cross_entropy(logits, labels, label_smoothing=0.3)
+    torch.testing.assert_close(cross_entropy(logits, torch.tensor(targets)), expected)
+
+
+def test_answers_of_the_starting_model_are_smoothed_too(tmp_path: Path) -> None:
+    settings = tiny.settings(tmp_path, label_smoothing=0.2, soft_labels=1.0)
+    found = training_targets(settings, EXAMPLES, 2, lambda rows: LOGITS, tmp_path / "a.safetensors")
+    np.testing.assert_allclose(found, [(0.8 * 0.25 + 0.1, 0.8 * 0.75 + 0.1)] * 6)
+
+
+def test_labels_alone_stay_labels(tmp_path: Path) -> None:
+    found = training_targets(
+        tiny.settings(tmp_path), EXAMPLES, 2, lambda rows: 1 / 0, tmp_path / "a"
+    )
+    assert found == [None] * 6

@@ -17,9 +17,9 @@ from harness.batches import Collator, LengthGroups, Row, TrainingSet
 from harness.errors import HarnessError
 from harness.objectives.base import Course, Objective, StepContext
 from harness.objectives.combining import combine
-from harness.plan import Objective as Chosen
-from harness.plan import Train
 from harness.trainer import RobustTrainer
+from harness.training_plan import Objective as Chosen
+from harness.training_plan import Train
 from tests.harness import tiny
 from tests.harness.oracle import Trace, fit
 
@@ -120,6 +120,27 @@ def test_accumulation_changes_no_gradient(kind: str, objective: str, tmp_path: P
     assert scale > 1e-3
     for name, value in found[0].items():
         assert torch.allclose(value, found[1][name], atol=scale * 1e-5, rtol=1e-4), name
+
+
+@pytest.mark.usefixtures("fixed_noise")
+@pytest.mark.parametrize("kind", ["bert", "deberta-v2", "t5"])
+@pytest.mark.parametrize("objective", ["plain", "freelb", "smart"])
+def test_layers_computed_again_change_no_gradient(
+    kind: str, objective: str, tmp_path: Path
+) -> None:
+    found = []
+    for again in (False, True):
+        trace, _ = run(
+            tiny.classifier(kind, dropout=0.0),
+            rows(8, token_types=kind == "bert"),
+            combine([Chosen(name=objective)]),
+            config(tmp_path, epochs=1, batch_size=8, gradient_checkpointing=again, clip=1e6),
+            tmp_path,
+        )
+        found.append(trace.gradients[0])
+    assert found[0].keys() == found[1].keys()
+    for name, value in found[0].items():
+        torch.testing.assert_close(value, found[1][name])
 
 
 class Alike:

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -93,10 +94,23 @@ def numbers(result: Any) -> list[dict[str, Any]]:
         {"epochs": 3},
         {"epochs": 3, "objective": {"name": "freelb"}, "accumulate": 2, "schedule": "cosine"},
         {"epochs": 3, "objective": [{"name": "smart"}, {"name": "tavat"}, {"name": "awp"}]},
+        {
+            "epochs": 3,
+            "average": {"method": "ema"},
+            "adaptation": {"layer_decay": 0.7, "reinitialize": 1},
+            "label_smoothing": 0.1,
+        },
+        {
+            "epochs": 3,
+            "average": {"method": "swa"},
+            "adaptation": {"freeze": 1},
+            "precision": "bfloat16",
+            "gradient_checkpointing": True,
+        },
         AUGMENTED,
         ONLINE,
     ],
-    ids=["plain", "freelb", "remembering", "augmented", "online"],
+    ids=["plain", "freelb", "remembering", "averaged", "saving", "augmented", "online"],
 )
 def test_a_resumed_training_equals_a_straight_one_to_the_bit(
     changes: dict[str, Any], tmp_path: Path
@@ -258,6 +272,12 @@ def test_old_checkpoints_keep_weights_alone_and_hopeless_ones_nothing(tmp_path: 
         ([], tiny.examples(4, 1), "no training examples"),
         (tiny.examples(4), [], "no validation examples"),
         (tiny.examples(4) * 2, tiny.examples(4, 1), "the same id"),
+        (tiny.examples(1), tiny.examples(4, 1), "1 training examples for 2 classes"),
+        (
+            tiny.examples(4),
+            [replace(tiny.examples(4)[2], id="again")],
+            "'again' has the text of the training example 's0-2'",
+        ),
     ],
 )
 def test_what_cannot_be_trained_on(

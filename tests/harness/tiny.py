@@ -14,7 +14,7 @@ import transformers
 
 from attacks.outcomes import Example
 from attacks.text import Text
-from harness.plan import Train
+from harness.training_plan import Train
 
 GOOD, BAD = ["good", "fine", "great", "warm"], ["bad", "awful", "poor", "dull"]
 PLAIN = ["film", "movie", "plot", "the", "a", "is", "was", "it"]

@@ -109,6 +109,35 @@ def test_soft_labels_of_a_head_that_was_never_trained_are_refused(
     assert "harden.soft_labels" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ('precision = "float16"', "train.precision: float16 needs a CUDA device"),
+        (
+            'gradient_checkpointing = true\nobjective = { name = "mixada" }',
+            "train.gradient_checkpointing: the objective 'mixada'",
+        ),
+        (
+            "adaptation = { keep_layers = 1 }\nselection = { blend = [0.5] }",
+            "train.selection.blend: ",
+        ),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(
+    settings: str,
+    expected: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plan = project.project(tmp_path)
+    plan.write_text(plan.read_text().replace("[train]\n", f"[train]\n{settings}\n"))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    _forbid_loading(monkeypatch)
+    assert invoke(["train", str(plan), "-q", "-o", str(tmp_path / "runs")]) == 2
+    assert expected in capsys.readouterr().err
+
+
 def test_training_from_weights_that_are_nan_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,111 @@
+"""Around every epoch of a training: the order of the rows, the display, the evaluation, the seal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from time import perf_counter
+from typing import Any
+
+import torch
+from transformers import TrainerCallback
+
+from harness.averaging import Average
+from harness.batches import TrainingSet
+from harness.checkpoints import AVERAGE, MEMORY, WorkFolder, write_tensors
+from harness.randomness import untouched
+from harness.selection import EpochRecord, Evaluator, choose, should_stop
+from harness.trainer import RobustTrainer
+from harness.training_plan import Train
+from reports.progress import Progress
+
+Record = Callable[[dict[str, Any]], None]
+
+
+class Keeper(TrainerCallback):  # type: ignore[misc]
+    """Around every epoch: the order of the rows, the display, the evaluation, the seal."""
+
+    trainer: RobustTrainer
+    average: Average | None = None
+
+    def __init__(
+        self,
+        config: Train,
+        folder: WorkFolder,
+        data: TrainingSet,
+        evaluator: Evaluator,
+        history: list[EpochRecord],
+        record: Record,
+        display: Progress,
+        device: torch.device,
+    ) -> None:
+        self._config, self._folder, self._data = config, folder, data
+        self._evaluator, self._history, self._record = evaluator, history, record
+        self._display, self._device = display, device
+        self._open = ExitStack()
+        self._task: Any = None
+        self._steps = 0
+        self._started = 0.0
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Fix the order of the rows and open the display."""
+        self._steps = state.max_steps // self._config.epochs
+        self._data.epoch = state.global_step // self._steps
+        title = f"train, epoch {self._data.epoch + 1} of {self._config.epochs}"
+        self._task = self._open.enter_context(self._display.task(title, self._steps))
+        self._started = perf_counter()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Show how far the epoch is, and let the average follow."""
+        if self.average:
+            self.average.after_step()
+        self._task.update(state.global_step - self._data.epoch * self._steps)
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Evaluate, note the epoch, and stop where patience is at its end."""
+        self.close()
+        trained = perf_counter() - self._started
+        if self.average:
+            self.average.after_epoch(self._data.epoch)
+        with self._evaluated() as averaged, untouched(self._device):
+            found = self._evaluator.measure(
+                self._data.epoch,
+                state.global_step,
+                self.trainer.take_mean_loss(),
+                f"{state.global_step}, averaged" if averaged else None,
+            )
+        self._history.append(found)
+        self._folder.write_history(self._history)
+        best = choose(self._history, self._config.selection)
+        self._record(
+            {
+                "event": "epoch",
+                **found.to_dict(),
+                "train_seconds": round(trained, 3),
+                "best_epoch": self._history[best].epoch,
+            }
+        )
+        if should_stop(self._history, self._config.selection):
+            control.should_training_stop = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Seal the checkpoint; the Trainer may save the last step before its epoch is evaluated."""
+        if self._history and self._history[-1].step == state.global_step:
+            checkpoint = self._folder.of(self._history[-1])
+            write_tensors(checkpoint / MEMORY, self.trainer.course.memory)
+            if self.average:
+                write_tensors(checkpoint / AVERAGE, self.average.state)
+            self._folder.seal(state.global_step)
+            self._folder.prune(self._history, self._config.selection)
+
+    def _evaluated(self) -> AbstractContextManager[bool]:
+        """The weights that count; says whether they are an average."""
+        return self.average.in_place() if self.average else nullcontext(False)
+
+    def halved(self, rows: int) -> None:
+        """Record that a batch did not fit in memory."""
+        self._record({"event": "batch_halved", "rows": rows})
+
+    def close(self) -> None:
+        """Close the display."""
+        self._open.close()

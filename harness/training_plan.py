@@ -1,0 +1,174 @@
+"""The sections of a plan that a fine-tuning reads: `[train]` and `[harden]`."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+
+class Section(BaseModel):
+    """A table of a plan file: every key is known, every value of its type."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Objective(Section):
+    """A training loss by name, with its parameters (see `withstand ls objectives`).
+
+    Attributes:
+        weight: what its loss counts beside those of the others, where there are several.
+    """
+
+    name: str = "plain"
+    parameters: dict[str, float | int | bool | str] = Field(default_factory=dict)
+    weight: float = Field(default=1.0, gt=0.0)
+
+
+class Augment(Section):
+    """Attack-generated training examples, made anew each epoch against the current weights.
+
+    Attributes:
+        attacks: recipes that take turns over the attacked examples.
+        share: part of the training set that is attacked each epoch.
+        query_budget: distinct queries an attacked example may cost (None: the recipe's own end).
+        keep_clean: train on the original beside its adversarial version.
+        start_epoch: first epoch (counted from 0) whose data is attacked.
+        keep_failures: train on the hardest candidate too where no attack succeeded.
+        refresh: times an epoch at which its share is attacked: the rows of each part of the epoch
+            against the weights of the moment at which the part begins.
+    """
+
+    attacks: tuple[str, ...] = Field(min_length=1)
+    share: float = Field(default=0.25, gt=0.0, le=1.0)
+    query_budget: int | None = Field(default=None, ge=1)
+    keep_clean: bool = True
+    start_epoch: int = Field(default=0, ge=0)
+    keep_failures: bool = True
+    refresh: int = Field(default=1, ge=1)
+
+
+class Selection(Section):
+    """How the checkpoint is chosen: always on validation data.
+
+    Attributes:
+        metric: "accuracy", "loss" or "robust_accuracy" (the worst case over `attacks`).
+        attacks: recipes run on `examples` validation texts after each epoch for robust accuracy.
+        patience: epochs without improvement before training stops early (0: never).
+        max_clean_drop: a checkpoint whose validation accuracy is more than this below the best
+            validation accuracy of the run is not chosen for its robust accuracy.
+        blend: shares of the trained weights in mixtures with those that training started from. Then
+            epochs compete by `metric` without regard to clean accuracy. Of the mixtures, the trained
+            weights alone among them, robust accuracy takes the largest share whose validation accuracy
+            is at most `max_clean_drop` below that of the model that training started from (the most
+            accurate where there is none); other metrics measure and compare them all. (WiSE-FT:
+            Wortsman et al., CVPR 2022.)
+    """
+
+    metric: Literal["accuracy", "loss", "robust_accuracy"] = "accuracy"
+    attacks: tuple[str, ...] = ()
+    examples: int = Field(default=100, ge=1)
+    query_budget: int | None = Field(default=None, ge=1)
+    patience: int = Field(default=0, ge=0)
+    max_clean_drop: float = Field(default=0.02, ge=0.0, le=1.0)
+    blend: tuple[float, ...] = ()
+
+    @model_validator(mode="after")
+    def _shares_lie_between(self) -> Self:
+        if any(not 0 < share < 1 for share in self.blend):
+            raise ValueError("shares in blend lie between 0 and 1, both excluded")
+        return self
+
+    @model_validator(mode="after")
+    def _robust_needs_attacks(self) -> Self:
+        if self.metric == "robust_accuracy" and not self.attacks:
+            raise ValueError('metric "robust_accuracy" needs at least one name in attacks')
+        return self
+
+
+class Adaptation(Section):
+    """What of the model is kept, begun anew, held still, and taught at which rate.
+
+    Attributes:
+        keep_layers: layers that are kept, spread evenly with the last among them (of an
+            encoder-decoder: of its encoder); 0: all.
+        reinitialize: topmost layers whose weights are drawn anew, the pooler's with them.
+        freeze: lowest layers that are held still, the embeddings with them.
+        layer_decay: each layer's learning rate relative to the one above it.
+    """
+
+    keep_layers: int = Field(default=0, ge=0)
+    reinitialize: int = Field(default=0, ge=0)
+    freeze: int = Field(default=0, ge=0)
+    layer_decay: float = Field(default=1.0, gt=0.0, le=1.0)
+
+
+class Averaging(Section):
+    """An average of the weights that is evaluated, chosen and saved in their place.
+
+    Attributes:
+        method: "ema" (a moving average over steps) or "swa" (the mean over the ends of epochs).
+        decay: of "ema".
+        start_epoch: first epoch (counted from 0) of "swa".
+    """
+
+    method: Literal["ema", "swa"]
+    decay: float = Field(default=0.999, gt=0.0, lt=1.0)
+    start_epoch: int = Field(default=0, ge=0)
+
+
+class Train(Section):
+    """One fine-tuning.
+
+    Attributes:
+        output: folder that the model is saved to.
+        objective: the training loss, `[train.objective]`, or several, `[[train.objective]]`, that are
+            added; `awp` goes around the others.
+        start: "base" (the pretrained weights) or "plain" (what `[train]` left; `[harden]` only).
+        learning_rate, weight_decay: AdamW's.
+        warmup: share of all steps over which the rate rises; then it falls along `schedule`.
+        clip: gradient norm at which gradients are clipped.
+        precision: of activations; weights stay in float32. "float16" needs a CUDA device.
+        gradient_checkpointing: keep no activations inside layers and compute them again: less memory, a
+            third more time.
+        label_smoothing: share of each training target that is spread over all classes.
+        adaptation: layers kept, begun anew, held still.
+        average: where given, an average of the weights takes their place.
+        soft_labels: share of each training target that is the starting model's own answer to the
+            unaltered text, the rest being the label; attacked rows have it too (robust
+            distillation: Goldblum et al., AAAI 2020, with the starting model as the teacher).
+    """
+
+    output: str
+    start: Literal["base", "plain"] = "base"
+    objective: tuple[Objective, ...] = Field(default=(Objective(),), min_length=1)
+    adaptation: Adaptation = Adaptation()
+    average: Averaging | None = None
+    augment: Augment | None = None
+    selection: Selection = Selection()
+    epochs: int = Field(default=3, ge=1)
+    batch_size: int = Field(default=16, ge=1)
+    accumulate: int = Field(default=1, ge=1)
+    learning_rate: float = Field(default=5e-5, gt=0.0)
+    weight_decay: float = Field(default=0.01, ge=0.0)
+    warmup: float = Field(default=0.06, ge=0.0, lt=1.0)
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    clip: float = Field(default=1.0, gt=0.0)
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    gradient_checkpointing: bool = False
+    label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
+    soft_labels: float = Field(default=0.0, ge=0.0, le=1.0)
+
+    @field_validator("objective", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        if isinstance(value, dict | Objective):
+            return (value,)
+        return tuple(value) if isinstance(value, list) else value
+
+    @property
+    def needs_trained_start(self) -> str | None:
+        """The key that makes no sense where training starts from a head that was never trained."""
+        if self.soft_labels:
+            return "soft_labels"
+        return "selection.blend" if self.selection.blend else None
