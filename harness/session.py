@@ -197,11 +197,14 @@ def _same_start(folder: RunFolder, fingerprint: str) -> None:
 
 def _constraint_models(plan: Plan, section: Train) -> Mapping[str, Any]:
     """Models that the recipes used in training need, by name."""
+    import torch
+
     from attacks import recipes
 
     names = [*(section.augment.attacks if section.augment else ()), *section.selection.attacks]
     needs = [need for name in names for need in recipes.load(name).needs]
-    return plan.audit.auxiliaries.load(needs)
+    # Where the Trainer puts the model that is trained.
+    return plan.audit.auxiliaries.load(needs, "cuda" if torch.cuda.is_available() else None)
 
 
 def _run_info(folder: RunFolder) -> Any:

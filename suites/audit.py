@@ -140,7 +140,9 @@ def _collector(
     return Collector(
         folder,
         target,
-        plan.audit.auxiliaries.load(n for recipe in recipes_of(plan) for n in recipe.needs),
+        plan.audit.auxiliaries.load(
+            [need for recipe in recipes_of(plan) for need in recipe.needs], options.device
+        ),
         progress,
         seed=plan.seed,
         query_budget=audit.query_budget,
