@@ -123,16 +123,17 @@ class AttackRefresh(TrainerCallback):  # type: ignore[misc]
         self._recipes, self._battery, self._victim = recipes, battery, victim
         self._temperature, self._encode, self._folder = temperature, encode, folder
         self._seed, self._identity, self._record = seed, identity, record
-        self._epoch = self._step = 0
+        self._epoch = self._step = self._epochs = 0
         self._device: Any = None
         self._turns: dict[int, tuple[int, int]] = {}
         data.on_part = self.fill
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Draw whose turn it is; their places hold clean rows until their part begins."""
-        self._epoch = state.global_step // (state.max_steps // int(args.num_train_epochs))
+        self._epochs = int(args.num_train_epochs)
+        self._epoch = state.global_step // (state.max_steps // self._epochs)
         self._step, self._device = state.global_step, args.device
-        turn = draw(self._config, len(self._examples), self._seed, self._epoch)
+        turn = draw(self._config, len(self._examples), self._seed, self._source)
         self._turns = {self._place(slot, n): (slot, n) for slot, n in enumerate(turn)}
         clean = self._data.clean
         self._data.overlay({place: clean[n] for place, (_, n) in self._turns.items()})
@@ -140,7 +141,7 @@ class AttackRefresh(TrainerCallback):  # type: ignore[misc]
     def fill(self, part: int, positions: Sequence[int]) -> None:
         """Attack those whose places are among `positions`, or read what was found before a restart."""
         turns = sorted(self._turns[place] for place in positions if place in self._turns)
-        path = self._folder / f"epoch-{self._epoch}-part-{part}.jsonl"
+        path = self._folder / f"epoch-{self._source}-part-{part}.jsonl"
         started = perf_counter()
         found = read(path, self._identity)
         made_now = found is None
@@ -164,6 +165,19 @@ class AttackRefresh(TrainerCallback):  # type: ignore[misc]
             }
         )
 
+    @property
+    def _source(self) -> int:
+        """The epoch whose attacks this one trains on."""
+        return min(self._epoch, self._config.start_epoch) if self._config.static else self._epoch
+
+    def _recipe(self, slot: int) -> Recipe:
+        """The attack on a place: they take turns, or one has the whole epoch."""
+        if self._config.order == "turns":
+            return self._recipes[slot % len(self._recipes)]
+        first = self._config.start_epoch
+        place = (self._epoch - first) * len(self._recipes) // (self._epochs - first)
+        return self._recipes[place]
+
     def _place(self, slot: int, example: int) -> int:
         """Where an attacked row goes: behind the clean ones, or into its own example's place."""
         return len(self._data.clean) + slot if self._config.keep_clean else example
@@ -179,7 +193,7 @@ class AttackRefresh(TrainerCallback):  # type: ignore[misc]
         jobs = [
             Job(
                 self._examples[n],
-                self._recipes[slot % len(self._recipes)],
+                self._recipe(slot),
                 seed=derived(self._seed, "augment", self._epoch),
                 temperature=self._temperature(),
                 query_budget=self._config.query_budget,

@@ -37,6 +37,9 @@ class Augment(Section):
         keep_failures: train on the hardest candidate too where no attack succeeded.
         refresh: times an epoch at which its share is attacked: the rows of each part of the epoch
             against the weights of the moment at which the part begins.
+        static: attack in `start_epoch` alone, and train on what was found then in every epoch after it.
+        order: "turns", or "curriculum": the recipes are written from weak to strong, and the epochs go
+            from one to the next, as many with each.
     """
 
     attacks: tuple[str, ...] = Field(min_length=1)
@@ -46,6 +49,16 @@ class Augment(Section):
     start_epoch: int = Field(default=0, ge=0)
     keep_failures: bool = True
     refresh: int = Field(default=1, ge=1)
+    static: bool = False
+    order: Literal["turns", "curriculum"] = "turns"
+
+    @model_validator(mode="after")
+    def _static_is_once(self) -> Self:
+        if self.static and self.refresh > 1:
+            raise ValueError("static attacks once, and refresh asks for several times an epoch")
+        if self.static and self.order == "curriculum":
+            raise ValueError("static attacks once, and a curriculum goes on from epoch to epoch")
+        return self
 
 
 class Selection(Section):
@@ -103,6 +116,23 @@ class Adaptation(Section):
     layer_decay: float = Field(default=1.0, gt=0.0, le=1.0)
 
 
+class Adapter(Section):
+    """Few weights that are trained in the place of the model's own, and merged into them at the end.
+
+    Attributes:
+        method: "lora", "dora" or "ia3".
+        rank, alpha, dropout: of LoRA and DoRA; what is added is scaled by alpha / rank.
+        targets: ends of the names of linear layers that are adapted ("query", "attention.self.value");
+            by default all of them, for IA3 those of its paper where the architecture is known.
+    """
+
+    method: Literal["lora", "dora", "ia3"] = "lora"
+    rank: int = Field(default=8, ge=1)
+    alpha: float = Field(default=16.0, gt=0.0)
+    dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
+    targets: tuple[str, ...] = ()
+
+
 class Averaging(Section):
     """An average of the weights that is evaluated, chosen and saved in their place.
 
@@ -133,6 +163,7 @@ class Train(Section):
             third more time.
         label_smoothing: share of each training target that is spread over all classes.
         adaptation: layers kept, begun anew, held still.
+        adapter: where given, it is trained, with the head, in the place of all weights.
         average: where given, an average of the weights takes their place.
         soft_labels: share of each training target that is the starting model's own answer to the
             unaltered text, the rest being the label; attacked rows have it too (robust
@@ -143,6 +174,7 @@ class Train(Section):
     start: Literal["base", "plain"] = "base"
     objective: tuple[Objective, ...] = Field(default=(Objective(),), min_length=1)
     adaptation: Adaptation = Adaptation()
+    adapter: Adapter | None = None
     average: Averaging | None = None
     augment: Augment | None = None
     selection: Selection = Selection()
@@ -165,6 +197,16 @@ class Train(Section):
         if isinstance(value, dict | Objective):
             return (value,)
         return tuple(value) if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _adapter_stands_on_its_own(self) -> Self:
+        settings = self.adaptation
+        if self.adapter and (settings.freeze or settings.reinitialize):
+            raise ValueError(
+                "an adapter holds all layers still: adaptation.freeze adds nothing to it, and what "
+                "adaptation.reinitialize draws anew would never be learnt"
+            )
+        return self
 
     @property
     def needs_trained_start(self) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from attacks import recipes
 from attacks.engine.cache import Cache
@@ -141,6 +142,29 @@ def test_epochs_before_the_first_attack_repeat_clean_rows(tmp_path: Path) -> Non
     setup.begin(1)
     assert setup.asked == 1
     assert setup.events[1]["adversarial"] > 0
+
+
+def test_static_rows_are_made_once_and_stay(tmp_path: Path) -> None:
+    setup = Setup(tmp_path, start_epoch=1, static=True)
+    found = []
+    for epoch in range(3):
+        setup.begin(epoch)
+        found.append(setup.rows()[30:])
+    assert setup.asked == 1
+    assert found[0] != found[1] == found[2]
+
+
+def test_a_curriculum_goes_from_one_attack_to_the_next(tmp_path: Path) -> None:
+    setup = Setup(tmp_path, start_epoch=1, order="curriculum")
+    for epoch in range(3):
+        setup.begin(epoch)
+    assert [set(event["attacks"]) for event in setup.events] == [set(), {NAMES[0]}, {NAMES[1]}]
+
+
+@pytest.mark.parametrize("other", [{"refresh": 2}, {"order": "curriculum"}])
+def test_what_is_made_once_is_not_made_again(other: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="static attacks once"):
+        Augment(attacks=("pwws",), static=True, **other)
 
 
 @pytest.mark.parametrize("keep_clean", [True, False])
