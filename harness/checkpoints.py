@@ -19,6 +19,8 @@ SEAL = "complete.json"
 FORMAT = 1
 MEMORY = "objective.safetensors"
 """What objectives remember from batch to batch."""
+TRAINED = "trained.safetensors"
+"""The weights that are trained, where an adapter stands between the others."""
 AVERAGE = "average.safetensors"
 """The average of the weights, where one is kept."""
 WEIGHTS = (".safetensors", ".safetensors.index.json", "config.json")

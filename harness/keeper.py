@@ -12,7 +12,7 @@ from transformers import TrainerCallback
 
 from harness.averaging import Average
 from harness.batches import TrainingSet
-from harness.checkpoints import AVERAGE, MEMORY, WorkFolder, write_tensors
+from harness.checkpoints import AVERAGE, MEMORY, TRAINED, WorkFolder, write_tensors
 from harness.randomness import untouched
 from harness.selection import EpochRecord, Evaluator, choose, should_stop
 from harness.trainer import RobustTrainer
@@ -93,6 +93,8 @@ class Keeper(TrainerCallback):  # type: ignore[misc]
         if self._history and self._history[-1].step == state.global_step:
             checkpoint = self._folder.of(self._history[-1])
             write_tensors(checkpoint / MEMORY, self.trainer.course.memory)
+            if self._config.adapter:
+                write_tensors(checkpoint / TRAINED, self.trainer.course.weights)
             if self.average:
                 write_tensors(checkpoint / AVERAGE, self.average.state)
             self._folder.seal(state.global_step)

@@ -23,12 +23,13 @@ from attacks.protocols import ABILITIES
 from attacks.resources.own import Own
 from attacks.victims.huggingface import HuggingFaceVictim
 from harness.adaptation import adapt
+from harness.adapters import Adapted
 from harness.arguments import training_arguments
 from harness.augmentation import AttackRefresh, Battery, slots
 from harness.averaging import Average, load
 from harness.batches import Collator, Row, TrainingSet
 from harness.blending import Blending, blend, snapshot
-from harness.checkpoints import AVERAGE, MEMORY, WorkFolder, read_tensors
+from harness.checkpoints import AVERAGE, MEMORY, TRAINED, WorkFolder, read_tensors
 from harness.errors import HarnessError
 from harness.keeper import Keeper, Record
 from harness.models import LoadedModel, save_classifier
@@ -136,6 +137,7 @@ def train(
             "A training runs in one process: its attacks, its choice of the checkpoint and its history "
             "are not shared between several. Start it without torchrun or accelerate launch."
         )
+    model.model.to(device)
     history = folder.start(resume=resume)
     start = snapshot(model.model) if selection.blend else {}
 
@@ -158,6 +160,7 @@ def train(
     encodings = now.encode([example.text.strings for example in train])
     targets = training_targets(config, train, len(model.labels), answers, folder.answers)
     adapt(model.model, config.adaptation, seed)
+    adapted = Adapted(model.model, config.adapter, seed) if config.adapter else None
     rows = [Row(e, x.label, t) for e, x, t in zip(encodings, train, targets, strict=True)]
     extra = slots(augment, len(rows)) if augment and augment.keep_clean else 0
     data = TrainingSet(rows, extra, augment.refresh if augment else 1)
@@ -197,6 +200,8 @@ def train(
         best = choose(history, selection)
         if done or config.average or best != len(history) - 1:
             _load_weights(model.model, folder.of(history[best]))
+    if adapted:
+        adapted.merge()
     model.model.eval()
     blending = None
     if selection.blend:
@@ -264,10 +269,14 @@ def _train(
 def _load_weights(model: Any, checkpoint: Path) -> None:
     """Give `model` the weights of a checkpoint (read by the class itself, which knows renamed keys).
 
-    Where an average was kept, those that it has.
+    Where an average was kept, those that it has; of a model with an adapter, those that were trained.
     """
-    found = type(model).from_pretrained(str(checkpoint), use_safetensors=True)
-    model.load_state_dict(found.state_dict())
+    trained = read_tensors(checkpoint / TRAINED, "cpu")
+    if trained:
+        load({n: p for n, p in model.named_parameters() if n in trained}, trained)
+    else:
+        found = type(model).from_pretrained(str(checkpoint), use_safetensors=True)
+        model.load_state_dict(found.state_dict())
     average = read_tensors(checkpoint / AVERAGE, "cpu")
     load({n: p for n, p in model.named_parameters() if n in average}, average)
 

@@ -107,10 +107,16 @@ def numbers(result: Any) -> list[dict[str, Any]]:
             "precision": "bfloat16",
             "gradient_checkpointing": True,
         },
+        {
+            "epochs": 3,
+            "adapter": {"method": "dora", "dropout": 0.1},
+            "objective": [{"name": "pgd"}, {"name": "awp"}],
+            "average": {"method": "swa", "start_epoch": 1},
+        },
         AUGMENTED,
         ONLINE,
     ],
-    ids=["plain", "freelb", "remembering", "averaged", "saving", "augmented", "online"],
+    ids=["plain", "freelb", "remembering", "averaged", "saving", "adapter", "augmented", "online"],
 )
 def test_a_resumed_training_equals_a_straight_one_to_the_bit(
     changes: dict[str, Any], tmp_path: Path
