@@ -12,7 +12,9 @@ from transformers import TrainerCallback
 
 from harness.averaging import Average
 from harness.batches import TrainingSet
+from harness.board import Board
 from harness.checkpoints import AVERAGE, MEMORY, TRAINED, WorkFolder, write_tensors
+from harness.overfitting import line, warnings
 from harness.randomness import untouched
 from harness.selection import EpochRecord, Evaluator, choose, should_stop
 from harness.trainer import RobustTrainer
@@ -27,6 +29,7 @@ class Keeper(TrainerCallback):  # type: ignore[misc]
 
     trainer: RobustTrainer
     average: Average | None = None
+    board: Board | None = None
 
     def __init__(
         self,
@@ -38,10 +41,11 @@ class Keeper(TrainerCallback):  # type: ignore[misc]
         record: Record,
         display: Progress,
         device: torch.device,
+        majority: tuple[str, float],
     ) -> None:
         self._config, self._folder, self._data = config, folder, data
         self._evaluator, self._history, self._record = evaluator, history, record
-        self._display, self._device = display, device
+        self._display, self._device, self._majority = display, device, majority
         self._open = ExitStack()
         self._task: Any = None
         self._steps = 0
@@ -76,6 +80,8 @@ class Keeper(TrainerCallback):  # type: ignore[misc]
             )
         self._history.append(found)
         self._folder.write_history(self._history)
+        if self.board:
+            self.board.epoch(found)
         best = choose(self._history, self._config.selection)
         self._record(
             {
@@ -85,6 +91,10 @@ class Keeper(TrainerCallback):  # type: ignore[misc]
                 "best_epoch": self._history[best].epoch,
             }
         )
+        self._display.say(line(found, self._config.epochs))
+        for warning in warnings(self._history, self._config.selection, self._majority):
+            self._record({"event": "warning", "epoch": found.epoch, "text": warning})
+            self._display.say(f"warning: {warning}")
         if should_stop(self._history, self._config.selection):
             control.should_training_stop = True
 
@@ -111,3 +121,9 @@ class Keeper(TrainerCallback):  # type: ignore[misc]
     def close(self) -> None:
         """Close the display."""
         self._open.close()
+
+    def finish(self) -> None:
+        """Close the display and the board: nothing more is trained."""
+        self.close()
+        if self.board:
+            self.board.close()

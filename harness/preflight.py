@@ -11,6 +11,7 @@ from attacks.goals import Reduced
 from attacks.protocols import WrittenGoal
 from attacks.resources.own import Own
 from attacks.resources.registry import require
+from harness.board import available
 from harness.errors import HarnessError
 from harness.objectives import find
 from harness.objectives.combining import combine
@@ -69,6 +70,11 @@ def _check_together(section: Train, stage: Stage) -> None:
                 f"{stage}.precision: float16 needs a CUDA device, and there is none here. Allowed: "
                 "float32, bfloat16."
             )
+    if section.monitor.tensorboard and not available():
+        raise PlanError(
+            f"{stage}.monitor.tensorboard: the package tensorboard is not installed. Install it with "
+            "`pip install withstand[tensorboard]`, or set the key to false."
+        )
     if section.adaptation.keep_layers and section.selection.blend:
         raise PlanError(
             f"{stage}.selection.blend: weights are mixed with those of the model that training started "

@@ -15,10 +15,10 @@ from attacks.models import Victim
 from attacks.outcomes import Example, Status
 from attacks.recipe import Recipe
 from harness.augmentation import Battery
-from harness.calibration import Calibration, fit_temperature, nll
+from harness.calibration import Calibration, ece, fit_temperature, nll
 from harness.errors import HarnessError
 from harness.randomness import derived
-from harness.training_plan import Selection
+from harness.training_plan import Monitor, Selection
 
 WITHSTOOD = (Status.FAILED, Status.OUT_OF_BUDGET)
 
@@ -45,6 +45,26 @@ class Robustness:
 
 
 @dataclass(frozen=True, slots=True)
+class Fitted:
+    """How the weights do on what they were trained on.
+
+    Attributes:
+        loss: cross-entropy on unaltered texts, whatever the objective was.
+        robustness: on a part of them; None where none were attacked.
+    """
+
+    loss: float
+    correct: int
+    n: int
+    robustness: Robustness | None = None
+
+    @property
+    def accuracy(self) -> float:
+        """Accuracy on these training texts."""
+        return self.correct / self.n
+
+
+@dataclass(frozen=True, slots=True)
 class EpochRecord:
     """What an epoch left behind.
 
@@ -54,8 +74,10 @@ class EpochRecord:
         train_loss: mean of the objective over the epoch (None where it was not measured).
         validation_loss, correct, n: on all validation examples.
         temperature: fitted on them; attacks on this epoch's weights use it.
+        calibration_error: how far confidence and accuracy are apart on them (ECE).
         robustness: None where there were no attacks to measure it by, or the accuracy was too low to
             ask.
+        fitted: the same of unaltered training texts, where any were looked at.
     """
 
     epoch: int
@@ -65,7 +87,9 @@ class EpochRecord:
     correct: int
     n: int
     temperature: float
+    calibration_error: float
     robustness: Robustness | None
+    fitted: Fitted | None
     seconds: float
 
     @property
@@ -80,8 +104,15 @@ class EpochRecord:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> EpochRecord:
         """Read back what `to_dict` wrote."""
-        robustness = data["robustness"]
-        return cls(**{**data, "robustness": Robustness(**robustness) if robustness else None})
+        fitted = data["fitted"]
+        if fitted:
+            fitted = Fitted(**{**fitted, "robustness": _robustness(fitted["robustness"])})
+        robustness = _robustness(data["robustness"])
+        return cls(**{**data, "robustness": robustness, "fitted": fitted or None})
+
+
+def _robustness(data: Mapping[str, Any] | None) -> Robustness | None:
+    return Robustness(**data) if data else None
 
 
 def choose(
@@ -152,6 +183,7 @@ class Evaluator:
 
     Args:
         validation: all validation examples.
+        train: training examples, a part of which is looked at beside them.
         predict: logits of the examples under the current weights, shape (n, classes).
         victim: makes a victim of the weights as they are at a moment, by its name.
         recipes: what the subset is attacked with; none: no robust accuracy.
@@ -160,8 +192,10 @@ class Evaluator:
     def __init__(
         self,
         selection: Selection,
+        monitor: Monitor,
         *,
         validation: Sequence[Example],
+        train: Sequence[Example],
         recipes: Sequence[Recipe],
         battery: Battery,
         predict: Callable[[Sequence[Example]], Any],
@@ -170,9 +204,9 @@ class Evaluator:
     ) -> None:
         self._selection, self._validation, self._recipes = selection, validation, recipes
         self._battery, self._predict, self._victim, self._seed = battery, predict, victim, seed
-        rng = np.random.default_rng(derived(seed, "selection"))
-        chosen = rng.permutation(len(validation))[: selection.examples]
-        self._subset = [validation[int(i)] for i in sorted(chosen)]
+        self._subset = _drawn(validation, selection.examples, derived(seed, "selection"))
+        self._train = _drawn(train, monitor.train_examples, derived(seed, "monitor"))
+        self._attacked = _drawn(self._train, monitor.attacked, derived(seed, "monitor, attacked"))
 
     def accuracy(self) -> float:
         """Validation accuracy of the weights as they are."""
@@ -186,12 +220,14 @@ class Evaluator:
         train_loss: float | None,
         moment: str | None = None,
         least: float = 0.0,
+        fitted: bool = True,
     ) -> EpochRecord:
         """One epoch's record.
 
         Args:
             moment: names the weights where they are not those of `step`.
             least: the accuracy from which the weights are worth attacking.
+            fitted: look at training texts too.
 
         Raises HarnessError where the model's logits are not finite.
         """
@@ -203,13 +239,17 @@ class Evaluator:
                 "A lower learning_rate or more warmup helps."
             )
         gold = self._gold()
-        fitted: Calibration = fit_temperature(logits, gold)
+        found: Calibration = fit_temperature(logits, gold)
         # Where every prediction is right the optimum is no estimate; probabilities are used as they are.
-        temperature = 1.0 if fitted.at_bound else round(fitted.temperature, 6)
+        temperature = 1.0 if found.at_bound else round(found.temperature, 6)
         correct = int((logits.argmax(axis=1) == gold).sum())
         robustness = None
         if self._recipes and correct / len(gold) >= least:
-            robustness = self._attack(epoch, self._victim(moment or str(step)), temperature)
+            victim = self._victim(moment or str(step))
+            robustness = self._attack("validation", epoch, self._subset, victim, temperature)
+        on_train = None
+        if fitted and self._train:
+            on_train = self._fitted(epoch, self._victim(moment or str(step)), temperature)
         return EpochRecord(
             epoch=epoch,
             step=step,
@@ -218,15 +258,33 @@ class Evaluator:
             correct=correct,
             n=len(gold),
             temperature=temperature,
+            calibration_error=ece(logits, gold),
             robustness=robustness,
+            fitted=on_train,
             seconds=round(perf_counter() - started, 3),
         )
 
     def _gold(self) -> Any:
         return np.array([example.label for example in self._validation])
 
-    def _attack(self, epoch: int, victim: Victim, temperature: float) -> Robustness:
-        standing = list(self._subset)
+    def _fitted(self, epoch: int, victim: Victim, temperature: float) -> Fitted:
+        logits = np.asarray(self._predict(self._train))
+        gold = np.array([example.label for example in self._train])
+        robustness = None
+        if self._attacked:
+            robustness = self._attack("training texts", epoch, self._attacked, victim, temperature)
+        correct = int((logits.argmax(axis=1) == gold).sum())
+        return Fitted(nll(logits, gold), correct, len(gold), robustness)
+
+    def _attack(
+        self,
+        what: str,
+        epoch: int,
+        examples: Sequence[Example],
+        victim: Victim,
+        temperature: float,
+    ) -> Robustness:
+        standing = list(examples)
         statuses: dict[str, dict[str, int]] = {}
         for recipe in self._recipes:
             jobs = [
@@ -239,7 +297,7 @@ class Evaluator:
                 )
                 for example in standing
             ]
-            title = f"{recipe.name} on validation, epoch {epoch + 1}"
+            title = f"{recipe.name} on {what}, epoch {epoch + 1}"
             outcomes = self._battery.run(title, jobs, victim)
             statuses[recipe.name] = dict(Counter(outcome.status.value for outcome in outcomes))
             standing = [
@@ -247,4 +305,10 @@ class Evaluator:
                 for example, outcome in zip(standing, outcomes, strict=True)
                 if outcome.status in WITHSTOOD
             ]
-        return Robustness(len(standing), len(self._subset), statuses)
+        return Robustness(len(standing), len(examples), statuses)
+
+
+def _drawn(examples: Sequence[Example], count: int, seed: int) -> list[Example]:
+    """So many of the examples, in their order."""
+    chosen = np.random.default_rng(seed).permutation(len(examples))[:count]
+    return [examples[int(i)] for i in sorted(chosen)]

@@ -29,11 +29,13 @@ from harness.augmentation import AttackRefresh, Battery, slots
 from harness.averaging import Average, load
 from harness.batches import Collator, Row, TrainingSet
 from harness.blending import Blending, blend, snapshot
+from harness.board import Board
 from harness.checkpoints import AVERAGE, MEMORY, TRAINED, WorkFolder, read_tensors
 from harness.errors import HarnessError
 from harness.keeper import Keeper, Record
 from harness.models import LoadedModel, save_classifier
 from harness.objectives.combining import combine
+from harness.overfitting import commonest
 from harness.prediction import predict
 from harness.selection import EpochRecord, Evaluator, choose, should_stop
 from harness.teacher import training_targets
@@ -47,6 +49,7 @@ CACHE_ROWS = 300_000
 ENGINE = EngineConfig(window=512)
 """Attacks made for training ask little each: more of them in flight fill the batches."""
 
+BOARD = "tensorboard"
 HISTORY = "training_history.json"
 """The epochs' numbers, beside the saved model."""
 
@@ -107,7 +110,8 @@ def train(
 
     Args:
         model: freshly loaded; on a resume from the same source as before.
-        work: folder for checkpoints, attack-generated rows and the history.
+        work: folder for checkpoints, attack-generated rows and the history; TensorBoard's files, where
+            the plan asks for them, go beside it.
         record: handed a plain dict after each epoch ("epoch") and each augmentation ("augmentation").
         resume: go on from the last complete checkpoint in `work`, to the weights that an uninterrupted
             run would have had, bit by bit on one kind of machine and as many threads.
@@ -120,7 +124,7 @@ def train(
     """
     started = perf_counter()
     _check(train, validation, model.labels)
-    objective = combine(config.objective)
+    objective = combine(config.objective, config.plain_warmup)
     augment, selection = config.augment, config.selection
     turns = [recipes.load(name).using(own or {}) for name in augment.attacks] if augment else []
     judges = [recipes.load(name).using(own or {}) for name in selection.attacks]
@@ -154,7 +158,7 @@ def train(
     now = victim("now")
 
     def answers(examples: Sequence[Example]) -> Any:
-        title = "ask the starting model" if examples is train else "validation"
+        title = "validation" if examples is validation else "training texts"
         return predict(now, examples, progress=display, title=title)
 
     encodings = now.encode([example.text.strings for example in train])
@@ -167,14 +171,17 @@ def train(
     battery = Battery(models_for_attacks or {}, Cache(CACHE_ROWS), engine, display)
     evaluator = Evaluator(
         selection,
+        config.monitor,
         validation=validation,
+        train=train,
         recipes=judges,
         battery=battery,
         predict=answers,
         victim=victim,
         seed=seed,
     )
-    keeper = Keeper(config, folder, data, evaluator, history, record, display, device)
+    most = commonest(validation, model.labels)
+    keeper = Keeper(config, folder, data, evaluator, history, record, display, device, most)
     callbacks: list[TrainerCallback] = [keeper]
     if augment:
         refresh = AttackRefresh(
@@ -196,7 +203,17 @@ def train(
     done = len(history) == config.epochs or should_stop(history, selection)
     with _no_bars():
         if not done:
-            _train(config, model, arguments, objective, data, callbacks, folder.last(), keeper)
+            _train(
+                config,
+                model,
+                arguments,
+                objective,
+                data,
+                callbacks,
+                folder.last(),
+                keeper,
+                work.parent / BOARD,
+            )
         best = choose(history, selection)
         if done or config.average or best != len(history) - 1:
             _load_weights(model.model, folder.of(history[best]))
@@ -213,7 +230,7 @@ def train(
             selection,
             accuracy=evaluator.accuracy,
             measure=lambda share, least: evaluator.measure(
-                chosen.epoch, chosen.step, None, f"{chosen.step}*{share}", least
+                chosen.epoch, chosen.step, None, f"{chosen.step}*{share}", least, False
             ),
         )
         record({"event": "blending", **blending.to_dict()})
@@ -240,6 +257,7 @@ def _train(
     callbacks: list[TrainerCallback],
     checkpoint: Path | None,
     keeper: Keeper,
+    board: Path,
 ) -> None:
     trainer = RobustTrainer(
         model.model,
@@ -253,6 +271,8 @@ def _train(
     )
     keeper.trainer = trainer
     trainer.halved = keeper.halved
+    if config.monitor.tensorboard:
+        keeper.board = Board(board)
     if config.average:
         keeper.average = Average(config.average, trainer.course.weights)
     if checkpoint:
@@ -262,7 +282,7 @@ def _train(
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     finally:
-        keeper.close()
+        keeper.finish()
         trainer.tap.remove()
 
 

@@ -99,6 +99,20 @@ class Selection(Section):
         return self
 
 
+class Monitor(Section):
+    """What is measured after each epoch beside the numbers that the checkpoint is chosen by.
+
+    Attributes:
+        train_examples: training texts, drawn once, whose loss and accuracy are set beside validation's.
+        attacked: of these, so many are attacked by `selection.attacks`, for the robust gap (0: none).
+        tensorboard: write TensorBoard's event files into the run folder (needs the package tensorboard).
+    """
+
+    train_examples: int = Field(default=500, ge=0)
+    attacked: int = Field(default=0, ge=0)
+    tensorboard: bool = False
+
+
 class Adaptation(Section):
     """What of the model is kept, begun anew, held still, and taught at which rate.
 
@@ -154,6 +168,8 @@ class Train(Section):
         output: folder that the model is saved to.
         objective: the training loss, `[train.objective]`, or several, `[[train.objective]]`, that are
             added; `awp` goes around the others.
+        plain_warmup: share of all steps, at the start, that train plainly; then the objective begins.
+            Where the head is new, a strong adversary leaves nothing to learn from.
         start: "base" (the pretrained weights) or "plain" (what `[train]` left; `[harden]` only).
         learning_rate, weight_decay: AdamW's.
         warmup: share of all steps over which the rate rises; then it falls along `schedule`.
@@ -173,11 +189,13 @@ class Train(Section):
     output: str
     start: Literal["base", "plain"] = "base"
     objective: tuple[Objective, ...] = Field(default=(Objective(),), min_length=1)
+    plain_warmup: float = Field(default=0.0, ge=0.0, lt=1.0)
     adaptation: Adaptation = Adaptation()
     adapter: Adapter | None = None
     average: Averaging | None = None
     augment: Augment | None = None
     selection: Selection = Selection()
+    monitor: Monitor = Monitor()
     epochs: int = Field(default=3, ge=1)
     batch_size: int = Field(default=16, ge=1)
     accumulate: int = Field(default=1, ge=1)
@@ -197,6 +215,14 @@ class Train(Section):
         if isinstance(value, dict | Objective):
             return (value,)
         return tuple(value) if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _gap_needs_attacks(self) -> Self:
+        if self.monitor.attacked and not self.selection.attacks:
+            raise ValueError("monitor.attacked needs at least one name in selection.attacks")
+        if self.monitor.attacked > self.monitor.train_examples:
+            raise ValueError("monitor.attacked is a part of monitor.train_examples")
+        return self
 
     @model_validator(mode="after")
     def _adapter_stands_on_its_own(self) -> Self:

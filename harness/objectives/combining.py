@@ -41,11 +41,14 @@ class Chosen(Protocol):
         """What its loss counts beside the others'."""
 
 
-def combine(chosen: Sequence[Chosen]) -> Objective:
+def combine(chosen: Sequence[Chosen], plain_warmup: float = 0.0) -> Objective:
     """The objective that a plan's choice stands for.
 
     Losses are added, each times its weight; what wraps (`awp`) goes around their sum, the first
     outermost, or around plain training where it stands alone.
+
+    Args:
+        plain_warmup: share of the optimizer steps at the start that train plainly.
 
     Raises HarnessError as `objectives.load`, and for a weight on a wrapper.
     """
@@ -64,7 +67,11 @@ def combine(chosen: Sequence[Chosen]) -> Objective:
     objective = _sum(parts or [(1.0, Plain())])
     for wrapper in reversed(wrappers):
         objective = wrapper.around(objective)
-    return objective
+    if not plain_warmup:
+        return objective
+    if isinstance(objective, LossObjective):
+        return LateLoss(plain_warmup, objective)
+    return LateStep(plain_warmup, objective)
 
 
 def _sum(parts: Sequence[tuple[float, Objective]]) -> Objective:
@@ -118,3 +125,40 @@ class SummedSteps(Summed):
             with nullcontext() if last else ctx.silent():
                 total += weight * train_on(part, dataclasses.replace(ctx, propagate=propagate))
         return total
+
+
+@dataclass(frozen=True)
+class Late:
+    """An objective that begins after a share of the optimizer steps; plain training until then."""
+
+    warmup: float
+    inner: Objective
+
+    def before_step(self, course: Course) -> None:
+        """See `Remembering.before_step`."""
+        if course.progress >= self.warmup and isinstance(self.inner, Remembering):
+            self.inner.before_step(course)
+
+    def now(self, ctx: StepContext) -> Objective:
+        """What trains this batch."""
+        return Plain() if ctx.course.progress < self.warmup else self.inner
+
+
+@dataclass(frozen=True)
+class LateLoss(Late):
+    """One whose loss is a scalar."""
+
+    def loss(self, ctx: StepContext) -> Tensor:
+        """See `LossObjective.loss`."""
+        now = self.now(ctx)
+        assert isinstance(now, LossObjective)  # noqa: S101 - `combine` made sure
+        return now.loss(ctx)
+
+
+@dataclass(frozen=True)
+class LateStep(Late):
+    """One that propagates by itself."""
+
+    def step(self, ctx: StepContext) -> Tensor:
+        """See `StepObjective.step`."""
+        return train_on(self.now(ctx), ctx)

@@ -19,7 +19,7 @@ SELECTION = Selection(
 
 def record(correct: int, withstood: int, least: float = 0.0) -> EpochRecord:
     found = Robustness(withstood, 100, {}) if correct / 100 >= least else None
-    return EpochRecord(1, 9, None, 0.5, correct, 100, 1.0, found, 0.0)
+    return EpochRecord(1, 9, None, 0.5, correct, 100, 1.0, 0.0, found, None, 0.0)
 
 
 class Counted(nn.Linear):

@@ -25,7 +25,7 @@ from harness.selection import (
     may_win,
     should_stop,
 )
-from harness.training_plan import Selection
+from harness.training_plan import Monitor, Selection
 from reports.progress import Quiet
 from tests.harness import tiny
 
@@ -34,7 +34,7 @@ def record(
     epoch: int, correct: int, withstood: int | None = None, loss: float = 1.0
 ) -> EpochRecord:
     robustness = None if withstood is None else Robustness(withstood, 100, {})
-    return EpochRecord(epoch, epoch + 1, 0.5, loss, correct, 100, 1.0, robustness, 0.0)
+    return EpochRecord(epoch, epoch + 1, 0.5, loss, correct, 100, 1.0, 0.0, robustness, None, 0.0)
 
 
 def history(*rows: tuple[int, int]) -> list[EpochRecord]:
@@ -123,7 +123,9 @@ def evaluator(model: Any, names: tuple[str, ...], examples: int = 20) -> Evaluat
     )
     return Evaluator(
         Selection(attacks=names, examples=examples, query_budget=30),
+        Monitor(train_examples=0),
         validation=tiny.examples(40, 1),
+        train=tiny.examples(4),
         recipes=[recipes.load(name) for name in names],
         battery=Battery({}, Cache(), EngineConfig(), Quiet()),
         predict=lambda rows: predict(victim, rows),

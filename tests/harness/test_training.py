@@ -247,6 +247,18 @@ def test_the_model_holds_the_chosen_epoch_and_not_the_last(tmp_path: Path) -> No
     assert right == best.correct
 
 
+@pytest.mark.parametrize("objective", ["freelb", "trades", "tavat"])
+def test_an_objective_may_begin_after_plain_steps(objective: str, tmp_path: Path) -> None:
+    plain, _, _ = run(tmp_path / "plain", {"epochs": 2})
+    late, _, _ = run(
+        tmp_path / "late",
+        {"epochs": 2, "objective": {"name": objective}, "plain_warmup": 0.5},
+    )
+    losses = [[record.train_loss for record in found.history] for found in (plain, late)]
+    assert losses[0][0] == losses[1][0]
+    assert losses[0][1] != losses[1][1]
+
+
 def test_patience_ends_a_training(tmp_path: Path) -> None:
     changes = {"epochs": 12, "learning_rate": 1e-8, "selection": {"patience": 2}}
     result, _, _ = run(tmp_path, changes)
