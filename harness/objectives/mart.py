@@ -29,8 +29,8 @@ class MART:
 
     weight: float = 5.0
     steps: int = 3
-    adv_lr: float = 0.3
-    max_norm: float = 1.0
+    adv_lr: float = 0.05
+    max_norm: float = 0.1
     init_magnitude: float = 0.0
 
     def __post_init__(self) -> None:

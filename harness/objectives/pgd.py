@@ -17,10 +17,11 @@ class PGD:
     """Adversarial training by PGD (Madry et al., ICLR 2018, equation 2.1), on word embeddings.
 
     K steps of `adv_lr` along the unit gradient of each example, each projected onto the L2 ball of
-    `max_norm`; the last perturbation trains, beside the clean text. The defaults (3, 0.3, 1, from zero)
-    are in common use for BERT-like models; TextDefender has 5 steps of 0.03 from 0.05 without a ball and
-    without the clean loss. Where the perturbation starts at zero, the clean pass that trains gives
-    the first step as well. All passes of a batch share one dropout mask.
+    `max_norm`; the last perturbation trains, beside the clean text. 3 steps of 0.3 in a ball of 1 are in
+    common use for BERT-like models, and MiniLM with a new head learns nothing from them
+    (docs/defences.md): the defaults are those of `fgm`. TextDefender has 5 steps of 0.03 from 0.05
+    without a ball and without the clean loss. Where the perturbation starts at zero, the clean pass that
+    trains gives the first step as well. All passes of a batch share one dropout mask.
 
     Attributes:
         steps: K.
@@ -31,8 +32,8 @@ class PGD:
     """
 
     steps: int = 3
-    adv_lr: float = 0.3
-    max_norm: float = 1.0
+    adv_lr: float = 0.05
+    max_norm: float = 0.1
     init_magnitude: float = 0.0
     clean_weight: float = 1.0
 

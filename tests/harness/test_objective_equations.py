@@ -300,7 +300,7 @@ def test_objectives_are_added_by_their_weights() -> None:
     both = combine([chosen("fgm", weight=0.5), chosen("r-drop", {"alpha": 0.7}, weight=2.0)])
     loss, found = trained(both, ctx)
     batch = Batch(*reference())
-    expected = 0.5 * equations.fgm(batch, 1.0, 1.0) + 2.0 * equations.r_drop(batch, 0.7)
+    expected = 0.5 * equations.fgm(batch, 0.1, 1.0) + 2.0 * equations.r_drop(batch, 0.7)
     expected.backward()
     assert abs(loss - expected.item()) < 1e-9
     assert_same(found, gradients(batch), 1e-9)
@@ -321,7 +321,7 @@ def test_awp_goes_around_the_others() -> None:
     made.before_step(ctx.course)  # type: ignore[union-attr]
     loss = train_on(made, ctx)
     batch = Batch(tiny.classifier(dropout=0.0).double())
-    expected = equations.awp(batch, 0.05, lambda batch: equations.fgm(batch, 1.0, 1.0))
+    expected = equations.awp(batch, 0.05, lambda batch: equations.fgm(batch, 0.1, 1.0))
     assert abs(float(loss) - float(expected)) < 1e-9
     found = {n: p.grad.clone() for n, p in ctx.course.weights.items() if p.grad is not None}
     assert_same(found, gradients(batch), 1e-9)
