@@ -17,6 +17,7 @@ from harness.objectives import find
 from harness.objectives.combining import combine
 from harness.plan import Plan, PlanError
 from harness.session import Stage, data_of, section_of
+from harness.teacher import needed
 from harness.training_plan import Train
 from reports.storage import probe_writable
 
@@ -34,8 +35,8 @@ def check_training(plan: Plan, stages: Sequence[Stage], runs: Path) -> None:
         try:
             combine(section.objective)
             for chosen in section.objective:
-                needed = getattr(find(chosen.name), "resources", ())
-                require(f"The objective '{chosen.name}'", needed)
+                resources = getattr(find(chosen.name), "resources", ())
+                require(f"The objective '{chosen.name}'", resources)
         except (HarnessError, AttackError) as error:
             raise PlanError(f"{stage}.objective: {error}") from None
         _check_together(section, stage)
@@ -55,9 +56,37 @@ def check_training(plan: Plan, stages: Sequence[Stage], runs: Path) -> None:
                 f'and {plan.model.base} is an encoder without a head. Set {stage}.start = "plain", or '
                 "model.base to a fine-tuned classifier."
             )
+        _check_teacher(plan, section, stage, classifier=base.classifier or section.start == "plain")
     data_of(plan)
     own = own_resources(plan)
     plan.audit.auxiliaries.check(recipes.load(name).using(own) for name in wanted)
+
+
+def _check_teacher(plan: Plan, section: Train, stage: Stage, *, classifier: bool) -> None:
+    """Refuse a teacher that cannot teach; `classifier`: whether training starts from one."""
+    asking = needed(chosen.name for chosen in section.objective)
+    if section.teacher is None:
+        if asking and not classifier:
+            raise PlanError(
+                f"{stage}.teacher: the objective '{asking[0]}' needs a teacher, and the model that "
+                "training starts from has no trained head. Name a fine-tuned classifier."
+            )
+        return
+    if not asking and not section.soft_labels:
+        raise PlanError(
+            f"{stage}.teacher: nothing asks it. Set soft_labels, or the objective 'distillation'."
+        )
+    from harness.model_checks import check_model
+
+    if section.teacher == "plain":
+        if stage == "train":
+            raise PlanError(f'{stage}.teacher: "plain" is what [train] leaves; name another model.')
+        return
+    if not check_model(section.teacher, max_length=plan.model.max_length).classifier:
+        raise PlanError(
+            f"{stage}.teacher: {section.teacher} is an encoder without a head, and has no answers to "
+            "teach. Name a fine-tuned classifier."
+        )
 
 
 def _check_together(section: Train, stage: Stage) -> None:

@@ -66,6 +66,8 @@ def train_run(
         began(folder.path)
         loaded = load_classifier(start, labels=prepared.labels, seed=plan.seed)
         _same_start(folder, loaded.fingerprint)
+        teacher = teacher_of(plan, section)
+        guide = load_classifier(teacher, labels=prepared.labels) if teacher else None
         work = folder.path / WORK
         result = train(
             section,
@@ -80,6 +82,7 @@ def train_run(
             resume=resume is not None,
             models_for_attacks=_constraint_models(plan, section),
             own=own,
+            teacher=guide,
         )
         record = {
             "format": "withstand/model",
@@ -90,6 +93,8 @@ def train_run(
             "stage": stage,
             "start": start,
             "start_fingerprint": loaded.fingerprint,
+            "teacher": teacher,
+            "teacher_fingerprint": guide.fingerprint if guide else None,
             "objective": [chosen.model_dump() for chosen in section.objective],
             "augment": section.augment.model_dump() if section.augment else None,
             "selected_on": "validation",
@@ -166,17 +171,25 @@ def model_record(spec: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def teacher_of(plan: Plan, section: Train) -> str | None:
+    """The model that a section names as its teacher, where it names one."""
+    return _plain(plan, "teacher") if section.teacher == "plain" else section.teacher
+
+
 def _start(plan: Plan, section: Train) -> str:
     """The weights that a section starts from."""
-    if section.start == "base":
-        return plan.model.base
+    return plan.model.base if section.start == "base" else _plain(plan, "start")
+
+
+def _plain(plan: Plan, key: str) -> str:
+    """The model that `[train]` left."""
     if plan.train is None:
         raise PlanError(
-            'start = "plain" needs a [train] section that says where the plain model is.'
+            f'{key} = "plain" needs a [train] section that says where the plain model is.'
         )
     if not Path(plan.train.output).is_dir():
         raise PlanError(
-            f'start = "plain" needs the model that [train] leaves at {plan.train.output}, and there is '
+            f'{key} = "plain" needs the model that [train] leaves at {plan.train.output}, and there is '
             "none. Run `withstand train PLAN` or `withstand harden PLAN` first."
         )
     return plan.train.output

@@ -1,8 +1,9 @@
-"""What is taught: labels, smoothed or mixed with what the starting model says of the unaltered texts."""
+"""What is taught: labels, smoothed or mixed with a teacher's answers; and the teacher in the loop."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import copy
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,36 @@ import numpy as np
 
 from attacks.outcomes import Example
 from harness.calibration import softmax
+from harness.errors import HarnessError
+from harness.models import LoadedModel
+from harness.objectives import find
 from harness.training_plan import Train
 from reports.storage import write_atomic
 
 NAME = "answers"
+
+
+def needed(objectives: Iterable[str]) -> list[str]:
+    """The objectives among these that ask a teacher in every step."""
+    return [name for name in objectives if getattr(find(name), "needs_teacher", False)]
+
+
+def frozen(student: LoadedModel, teacher: LoadedModel | None, device: Any) -> Any:
+    """The teacher for objectives: the one given, or the student as it is now.
+
+    Raises HarnessError where the one given reads other tokens than the student.
+    """
+    if teacher is None:
+        found = copy.deepcopy(student.model)
+    elif teacher.tokenizer.get_vocab() == student.tokenizer.get_vocab():
+        found = teacher.model
+    else:
+        raise HarnessError(
+            f"The teacher {teacher.source.spec} has another vocabulary than the model that is trained: "
+            'the objective "distillation" cannot show it the same tokens. Use soft_labels, which asks '
+            "it in its own."
+        )
+    return found.to(device).eval().requires_grad_(False)
 
 
 def training_targets(
@@ -46,7 +73,7 @@ def soft_targets(
     """One target an example: `share` of the model's probabilities and the rest of the label.
 
     Args:
-        predict: logits of the examples under the starting weights, shape (n, classes).
+        predict: the teacher's logits of the examples, shape (n, classes).
         path: a safetensors file that keeps the probabilities, so that a restart has the same bits.
     """
     from safetensors.numpy import load, save

@@ -41,6 +41,7 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
         model: a sequence classifier. The embedding hook is installed here, before anything wraps it.
         data: the training rows.
         tokenizer: for objectives that go by words (`ascc`, `dne`).
+        teacher: a frozen classifier that reads the same tokens (`distillation`).
         layer_decay: each layer's learning rate relative to the one above it.
 
     Attributes:
@@ -62,13 +63,14 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
         collator: Collator,
         callbacks: list[Any] | None = None,
         tokenizer: Any = None,
+        teacher: Any = None,
         layer_decay: float = 1.0,
     ) -> None:
         if arguments.label_smoothing_factor:
             raise HarnessError("Label smoothing bypasses the objective; leave it at 0.")
         self.objective = objective
         self.tap = EmbeddingTap(model)
-        self.course = Course(model, tokenizer)
+        self.course = Course(model, tokenizer, teacher)
         self.layer_decay = layer_decay
         self.halved: Callable[[int], None] = lambda rows: None
         self._rows: int | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +38,7 @@ from harness.objectives.combining import combine
 from harness.overfitting import commonest
 from harness.prediction import predict
 from harness.selection import EpochRecord, Evaluator, choose, should_stop
-from harness.teacher import training_targets
+from harness.teacher import frozen, needed, training_targets
 from harness.trainer import RobustTrainer
 from harness.training_plan import Train
 from reports.progress import Progress, Quiet
@@ -104,6 +104,7 @@ def train(
     resume: bool = False,
     models_for_attacks: Mapping[str, Model] | None = None,
     own: Own | None = None,
+    teacher: LoadedModel | None = None,
     engine: EngineConfig = ENGINE,
 ) -> TrainResult:
     """Fine-tune `model` in place; it ends with the weights of the chosen epoch, in evaluation mode.
@@ -117,6 +118,7 @@ def train(
             run would have had, bit by bit on one kind of machine and as many threads.
         models_for_attacks: the constraint models that recipes in the plan need, by name.
         own: the user's resources in the place of built-in ones.
+        teacher: the plan's; None: `model` as it is handed over.
 
     Raises:
         HarnessError: unusable data, a changed plan on resume, a loss that is not finite.
@@ -132,6 +134,8 @@ def train(
     attacks = [recipe.parameters() for recipe in (*turns, *judges)]
     beside = {name: other.fingerprint for name, other in (models_for_attacks or {}).items()}
     others = [model.fingerprint, seed, max_length, attacks, beside]
+    if teacher:
+        others.append(teacher.fingerprint)
     identity = _identity(config, others, train, validation)
     folder = WorkFolder(work, identity)
     arguments = training_arguments(config, seed=seed, folder=folder.checkpoints)
@@ -162,7 +166,11 @@ def train(
         return predict(now, examples, progress=display, title=title)
 
     encodings = now.encode([example.text.strings for example in train])
-    targets = training_targets(config, train, len(model.labels), answers, folder.answers)
+    asked = answers if teacher is None else _asked(teacher, max_length, display, device)
+    targets = training_targets(config, train, len(model.labels), asked, folder.answers)
+    guide = None
+    if needed(chosen.name for chosen in config.objective):
+        guide = frozen(model, teacher, device)
     adapt(model.model, config.adaptation, seed)
     adapted = Adapted(model.model, config.adapter, seed) if config.adapter else None
     rows = [Row(e, x.label, t) for e, x, t in zip(encodings, train, targets, strict=True)]
@@ -208,6 +216,7 @@ def train(
                 model,
                 arguments,
                 objective,
+                guide,
                 data,
                 callbacks,
                 folder.last(),
@@ -253,6 +262,7 @@ def _train(
     model: LoadedModel,
     arguments: Any,
     objective: Any,
+    teacher: Any,
     data: TrainingSet,
     callbacks: list[TrainerCallback],
     checkpoint: Path | None,
@@ -267,6 +277,7 @@ def _train(
         collator=Collator.of(model.tokenizer),
         callbacks=callbacks,
         tokenizer=model.tokenizer,
+        teacher=teacher,
         layer_decay=config.adaptation.layer_decay,
     )
     keeper.trainer = trainer
@@ -299,6 +310,20 @@ def _load_weights(model: Any, checkpoint: Path) -> None:
         model.load_state_dict(found.state_dict())
     average = read_tensors(checkpoint / AVERAGE, "cpu")
     load({n: p for n, p in model.named_parameters() if n in average}, average)
+
+
+def _asked(
+    teacher: LoadedModel, max_length: int, display: Progress, device: Any
+) -> Callable[[Sequence[Example]], Any]:
+    """A teacher's logits, in its own tokens."""
+    victim = HuggingFaceVictim(
+        teacher.model.to(device),
+        teacher.tokenizer,
+        teacher.labels,
+        fingerprint=teacher.fingerprint,
+        max_length=max_length,
+    )
+    return lambda examples: predict(victim, examples, progress=display, title="ask the teacher")
 
 
 @contextmanager

@@ -181,9 +181,11 @@ class Train(Section):
         adaptation: layers kept, begun anew, held still.
         adapter: where given, it is trained, with the head, in the place of all weights.
         average: where given, an average of the weights takes their place.
-        soft_labels: share of each training target that is the starting model's own answer to the
-            unaltered text, the rest being the label; attacked rows have it too (robust
-            distillation: Goldblum et al., AAAI 2020, with the starting model as the teacher).
+        teacher: a fine-tuned classifier that `soft_labels` and the objective `distillation` ask; "plain"
+            is what `[train]` left. By default the starting model, as it was.
+        soft_labels: share of each training target that is the teacher's answer to the unaltered text,
+            the rest being the label; attacked rows have it too (robust distillation: Goldblum et al.,
+            AAAI 2020). The teacher is asked once, in its own tokens, so that it may be of another kind.
     """
 
     output: str
@@ -207,6 +209,7 @@ class Train(Section):
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     gradient_checkpointing: bool = False
     label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
+    teacher: str | None = None
     soft_labels: float = Field(default=0.0, ge=0.0, le=1.0)
 
     @field_validator("objective", mode="before")
@@ -237,6 +240,6 @@ class Train(Section):
     @property
     def needs_trained_start(self) -> str | None:
         """The key that makes no sense where training starts from a head that was never trained."""
-        if self.soft_labels:
+        if self.soft_labels and not self.teacher:
             return "soft_labels"
         return "selection.blend" if self.selection.blend else None

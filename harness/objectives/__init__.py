@@ -39,6 +39,7 @@ BUILTIN = {
     "ascc": "harness.objectives.ascc:ASCC",
     "dne": "harness.objectives.dne:DNE",
     "mixada": "harness.objectives.mixada:MixADA",
+    "distillation": "harness.objectives.distillation:Distillation",
     "awp": "harness.objectives.awp:AWP",
 }
 """Where each built-in objective is defined; nothing is imported before it is asked for."""

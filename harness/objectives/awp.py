@@ -21,17 +21,19 @@ class AWP:
     """AWP (Wu et al., NeurIPS 2020, equations 9 to 11), around the other objectives of the plan.
 
     Every weight matrix w is moved by gamma * |w| along the unit gradient of the loss, the batch trains
-    at the moved weights, and they are put back. The default gamma is the authors' for TRADES (0.01 for
-    plain adversarial training: csdongxian/AWP). Deviation: the objective inside runs again as a whole,
-    so its perturbations are found anew at the moved weights, where the paper keeps those of the first
-    pass. With accumulation every micro-batch moves the weights on its own account.
+    at the moved weights, and they are put back. The authors' gamma is 0.005 for TRADES and 0.01 for
+    plain adversarial training of convolutional networks (csdongxian/AWP); it takes a trained MiniLM's
+    loss on film reviews from 0.36 to 0.72, which is guessing (0.001: 0.66; 0.0001: 0.41). Deviation:
+    the objective inside runs again as a whole, so its perturbations are found anew at the moved
+    weights, where the paper keeps those of the first pass. With accumulation every micro-batch moves the
+    weights on its own account.
 
     Attributes:
         gamma: size of the move relative to each weight matrix.
         warmup: share of all steps that train without it.
     """
 
-    gamma: float = 5e-3
+    gamma: float = 1e-4
     warmup: float = 0.0
 
     def __post_init__(self) -> None:

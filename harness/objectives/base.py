@@ -18,6 +18,7 @@ from torch.func import functional_call
 
 from attacks.victims.embedding import called_embedding
 from harness.embedding import EmbeddingTap, unit
+from harness.errors import HarnessError
 from harness.randomness import TorchState
 
 
@@ -41,6 +42,7 @@ class Course:
     Attributes:
         model: the bare model, without the wrappers of the engine.
         tokenizer: that of the model.
+        teacher: a frozen classifier that reads the same tokens, where an objective learns from one.
         progress: share of the optimizer steps that are done, 0.0 to 1.0.
         memory: tensors by name ("objective.what"); saved with every checkpoint and restored from it.
         asked: gradients of single examples that inner steps have asked for.
@@ -49,6 +51,7 @@ class Course:
 
     model: Any = None
     tokenizer: Any = None
+    teacher: Any = None
     progress: float = 0.0
     memory: dict[str, Tensor] = field(default_factory=dict)
     asked: int = 0
@@ -58,6 +61,12 @@ class Course:
     def weights(self) -> dict[str, torch.nn.Parameter]:
         """The parameters that are trained, by name."""
         return {n: p for n, p in self.model.named_parameters() if p.requires_grad}
+
+    def asked_teacher(self) -> Any:
+        """The teacher. Raises HarnessError where there is none."""
+        if self.teacher is None:
+            raise HarnessError("This objective learns from a teacher, and the training has none.")
+        return self.teacher
 
     def like_embeddings(self) -> Tensor:
         """An empty tensor of the shape of the table of word embeddings, (vocabulary, width)."""

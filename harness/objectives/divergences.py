@@ -23,4 +23,9 @@ def symmetric_kl(first: Tensor, second: Tensor) -> Tensor:
 
 
 def _log_softmax(logits: Tensor) -> Tensor:
-    return logits.to(torch.promote_types(logits.dtype, torch.float32)).log_softmax(-1)
+    return precise(logits).log_softmax(-1)
+
+
+def precise(values: Tensor) -> Tensor:
+    """The same in float32 at least."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))

@@ -137,6 +137,41 @@ def ascent(batch: Batch, delta: Tensor, steps: int, rate: float, radius: float) 
     return delta.detach()
 
 
+def distillation(
+    batch: Batch,
+    alpha: float,
+    temperature: float,
+    hidden: float,
+    steps: int = 0,
+    adv_lr: float = 0.0,
+    max_norm: float = 0.0,
+    init_magnitude: float = 0.0,
+) -> Tensor:
+    inputs = {"attention_mask": batch.mask, "token_type_ids": batch.kinds}
+    taught = tiny.teacher().double()(batch.ids, **inputs, output_hidden_states=True)
+    t = temperature
+
+    def apart(logits: Tensor) -> Tensor:
+        return t * t * kl(taught.logits / t, logits / t)
+
+    shown = batch.logits()
+    if steps:
+        delta = batch.spread(init_magnitude)
+        for _ in range(steps):
+            delta = delta.detach().requires_grad_()
+            up = batch.gradient(apart(batch.logits(delta)), delta)
+            delta = moved(delta, up, adv_lr, max_norm)
+        shown = batch.logits(delta)
+    loss = (1 - alpha) * batch.loss(batch.logits()) + alpha * apart(shown)
+    states = batch.model(batch.ids, **inputs, output_hidden_states=True).hidden_states
+    for row in range(len(LABELS)):
+        for mine, theirs in ((1, 2), (2, 5)):
+            one, other = states[mine][row, 0], taught.hidden_states[theirs][row, 0]
+            gap = one / length(one) - other / length(other)
+            loss = loss + hidden * gap.pow(2).sum() / (2 * len(LABELS))
+    return loss
+
+
 def freelb(
     batch: Batch, steps: int, adv_lr: float, init_magnitude: float, max_norm: float = 0.0
 ) -> Tensor:

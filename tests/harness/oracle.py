@@ -43,9 +43,10 @@ def fit(
     seed: int,
     before_step: Callable[[int], None] = lambda step: None,
     tokenizer: Any = None,
+    teacher: Any = None,
 ) -> Trace:
     """Train `model` in place."""
-    trace, tap, course = Trace(), EmbeddingTap(model), Course(model, tokenizer)
+    trace, tap, course = Trace(), EmbeddingTap(model), Course(model, tokenizer, teacher)
     named = list(model.named_parameters())
     decayed = [p for n, p in named if not (n.endswith("bias") or "norm" in n.lower())]
     spared = [p for n, p in named if n.endswith("bias") or "norm" in n.lower()]

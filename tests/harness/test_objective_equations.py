@@ -116,6 +116,20 @@ CASES: list[tuple[str, Callable[..., Tensor], dict[str, Any]]] = [
         equations.dne,
         {"alpha": 1.0, "decay": 0.5, "adv_lr": 2.0, "iterations": 3, "neighbours": 6},
     ),
+    ("distillation", equations.distillation, {"alpha": 0.7, "temperature": 3.0, "hidden": 0.0}),
+    (
+        "distillation",
+        equations.distillation,
+        {
+            "alpha": 0.6,
+            "temperature": 2.0,
+            "hidden": 0.5,
+            "steps": 3,
+            "adv_lr": 0.2,
+            "max_norm": 0.5,
+            "init_magnitude": 0.3,
+        },
+    ),
     ("awp", partial(equations.awp, inner=lambda batch: batch.loss(batch.logits())), {"gamma": 0.1}),
 ]
 NAMES = sorted(set(objectives.BUILTIN))
@@ -146,7 +160,7 @@ def context(model: Any, inputs: dict[str, Tensor] | None = None) -> StepContext:
         labels=LABELS,
         tap=EmbeddingTap(model),
         propagate=lambda loss: loss.backward(),
-        course=Course(model, tiny.tokenizer()),
+        course=Course(model, tiny.tokenizer(), tiny.teacher().to(next(model.parameters()).dtype)),
     )
 
 

@@ -71,6 +71,7 @@ def run(
         collator=Collator.of(tiny.tokenizer()),
         callbacks=[watch, Epochs(data, config.epochs)],
         tokenizer=tiny.tokenizer(),
+        teacher=tiny.teacher(),
     )
     trainer.train()
     return watch.trace, trainer
@@ -176,6 +177,7 @@ def test_the_engine_agrees_with_the_oracle(objective: str, accumulate: int, tmp_
         seed=SEED,
         before_step=reseed,
         tokenizer=tiny.tokenizer(),
+        teacher=tiny.teacher(),
     )
     assert len(trace.gradients) == len(expected.gradients)
     for number, (ours, theirs) in enumerate(zip(trace.gradients, expected.gradients, strict=True)):

@@ -113,10 +113,25 @@ def numbers(result: Any) -> list[dict[str, Any]]:
             "objective": [{"name": "pgd"}, {"name": "awp"}],
             "average": {"method": "swa", "start_epoch": 1},
         },
+        {
+            "epochs": 3,
+            "adaptation": {"keep_layers": 1},
+            "objective": {"name": "distillation", "parameters": {"steps": 1, "hidden": 0.1}},
+        },
         AUGMENTED,
         ONLINE,
     ],
-    ids=["plain", "freelb", "remembering", "averaged", "saving", "adapter", "augmented", "online"],
+    ids=[
+        "plain",
+        "freelb",
+        "remembering",
+        "averaged",
+        "saving",
+        "adapter",
+        "distilled",
+        "augmented",
+        "online",
+    ],
 )
 def test_a_resumed_training_equals_a_straight_one_to_the_bit(
     changes: dict[str, Any], tmp_path: Path

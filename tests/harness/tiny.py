@@ -209,6 +209,16 @@ def classifier(kind: str = "bert", *, dropout: float | None = None, seed: int = 
     return AutoModelForSequenceClassification.from_config(config, attn_implementation="eager")
 
 
+def teacher() -> Any:
+    """Another BERT, of five layers, frozen."""
+    from transformers import BertConfig, BertForSequenceClassification
+
+    config = BertConfig(**{**SIZES, "num_hidden_layers": 5, "initializer_range": 0.3})
+    with torch.random.fork_rng():
+        torch.manual_seed(9)
+        return BertForSequenceClassification(config).eval().requires_grad_(False)
+
+
 def writer(kind: str = "t5", seed: int = 2) -> Any:
     """A randomly initialised encoder-decoder, whose weights are large enough to mind what it reads."""
     from transformers import AutoModelForSeq2SeqLM

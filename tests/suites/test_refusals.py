@@ -109,6 +109,16 @@ def test_soft_labels_of_a_head_that_was_never_trained_are_refused(
     assert "harden.soft_labels" in capsys.readouterr().err
 
 
+def test_a_new_head_has_nothing_to_teach(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = project.project(tmp_path)
+    text = plan.read_text().replace(f"{tmp_path}/base", "bundle:minilm-l6")
+    plan.write_text(text.replace("[train]\n", '[train]\nobjective = { name = "distillation" }\n'))
+    assert invoke(["train", str(plan), "-q", "-o", str(tmp_path / "runs")]) == 2
+    assert "train.teacher: the objective 'distillation' needs a teacher" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
@@ -116,6 +126,12 @@ def test_soft_labels_of_a_head_that_was_never_trained_are_refused(
         (
             'gradient_checkpointing = true\nobjective = { name = "mixada" }',
             "train.gradient_checkpointing: the objective 'mixada'",
+        ),
+        ('teacher = "bundle:minilm-l6"', "train.teacher: nothing asks it"),
+        ('teacher = "plain"\nsoft_labels = 1.0', 'train.teacher: "plain" is what [train] leaves'),
+        (
+            'teacher = "bundle:minilm-l6"\nsoft_labels = 1.0',
+            "train.teacher: bundle:minilm-l6 is an encoder without a head",
         ),
         (
             "adaptation = { keep_layers = 1 }\nselection = { blend = [0.5] }",
