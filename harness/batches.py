@@ -27,6 +27,24 @@ class Row:
     target: tuple[float, ...] | None = None
 
 
+def oversampled(rows: Sequence[Row], seed: int) -> list[Row]:
+    """The rows, and behind them rows of the rarer classes again until each has as many as the commonest.
+
+    Each row of a class is repeated as often as the others or once more; which ones are is drawn.
+    """
+    rng = np.random.default_rng(derived(seed, "balance"))
+    by_class: dict[int, list[Row]] = {}
+    for row in rows:
+        by_class.setdefault(row.label, []).append(row)
+    most = max(map(len, by_class.values()))
+    found = list(rows)
+    for label in sorted(by_class):
+        members = by_class[label]
+        whole, rest = divmod(most - len(members), len(members))
+        found += members * whole + [members[i] for i in rng.permutation(len(members))[:rest]]
+    return found
+
+
 class TrainingSet(Dataset[Row]):
     """Rows of which some can be exchanged between epochs; the length never changes.
 

@@ -27,7 +27,7 @@ from harness.adapters import Adapted
 from harness.arguments import training_arguments
 from harness.augmentation import AttackRefresh, Battery, slots
 from harness.averaging import Average, load
-from harness.batches import Collator, Row, TrainingSet
+from harness.batches import Collator, Row, TrainingSet, oversampled
 from harness.blending import Blending, blend, snapshot
 from harness.board import Board
 from harness.checkpoints import AVERAGE, MEMORY, TRAINED, WorkFolder, read_tensors
@@ -174,7 +174,9 @@ def train(
     adapt(model.model, config.adaptation, seed)
     adapted = Adapted(model.model, config.adapter, seed) if config.adapter else None
     rows = [Row(e, x.label, t) for e, x, t in zip(encodings, train, targets, strict=True)]
-    extra = slots(augment, len(rows)) if augment and augment.keep_clean else 0
+    if config.balance == "oversample":
+        rows = oversampled(rows, seed)
+    extra = slots(augment, len(train)) if augment and augment.keep_clean else 0
     data = TrainingSet(rows, extra, augment.refresh if augment else 1)
     battery = Battery(models_for_attacks or {}, Cache(CACHE_ROWS), engine, display)
     evaluator = Evaluator(

@@ -170,6 +170,7 @@ class Train(Section):
             added; `awp` goes around the others.
         plain_warmup: share of all steps, at the start, that train plainly; then the objective begins.
             Where the head is new, a strong adversary leaves nothing to learn from.
+        balance: "oversample" repeats rows of rarer classes until each has as many as the commonest.
         start: "base" (the pretrained weights) or "plain" (what `[train]` left; `[harden]` only).
         learning_rate, weight_decay: AdamW's.
         warmup: share of all steps over which the rate rises; then it falls along `schedule`.
@@ -198,6 +199,7 @@ class Train(Section):
     augment: Augment | None = None
     selection: Selection = Selection()
     monitor: Monitor = Monitor()
+    balance: Literal["none", "oversample"] = "none"
     epochs: int = Field(default=3, ge=1)
     batch_size: int = Field(default=16, ge=1)
     accumulate: int = Field(default=1, ge=1)

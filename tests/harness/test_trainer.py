@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import copy
 import warnings
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from transformers import TrainerCallback
 
 from harness import objectives
 from harness.arguments import training_arguments
-from harness.batches import Collator, LengthGroups, Row, TrainingSet
+from harness.batches import Collator, LengthGroups, Row, TrainingSet, oversampled
 from harness.errors import HarnessError
 from harness.objectives.base import Course, Objective, StepContext
 from harness.objectives.combining import combine
@@ -334,6 +338,22 @@ def test_batches_hold_like_lengths_and_every_row_once() -> None:
     assert sum(spreads) / len(spreads) < 1.5
     data.epoch = 1
     assert order != list(LengthGroups(data, 8, seed=1))
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=60), st.integers(0, 5))
+def test_oversampling_repeats_the_rarer_classes_evenly(labels: list[int], seed: int) -> None:
+    given_rows = [
+        replace(rows(1).clean[0], label=label, target=(float(n), 0.0))
+        for n, label in enumerate(labels)
+    ]
+    found = oversampled(given_rows, seed)
+    assert found[: len(labels)] == given_rows
+    counts = Counter(row.label for row in found)
+    assert set(counts.values()) == {max(Counter(labels).values())}
+    for label in counts:
+        times = Counter(row.target for row in found if row.label == label).values()
+        assert max(times) - min(times) <= 1
+    assert oversampled(given_rows, seed) == found
 
 
 @pytest.mark.parametrize("left", [False, True])

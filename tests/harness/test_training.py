@@ -274,6 +274,18 @@ def test_an_objective_may_begin_after_plain_steps(objective: str, tmp_path: Path
     assert losses[0][1] != losses[1][1]
 
 
+def test_a_balanced_training_with_attacks_has_rows_of_each_class_alike(tmp_path: Path) -> None:
+    changes = {
+        "epochs": 1,
+        "balance": "oversample",
+        "augment": {"attacks": ["deepwordbug"], "share": 0.25, "query_budget": 10},
+    }
+    result, _, _ = run(tmp_path, changes)
+    counts = [sum(e.label == k for e in tiny.examples(44)) for k in (0, 1)]
+    assert counts[0] != counts[1]
+    assert result.rows == 2 * max(counts) + 11
+
+
 def test_patience_ends_a_training(tmp_path: Path) -> None:
     changes = {"epochs": 12, "learning_rate": 1e-8, "selection": {"patience": 2}}
     result, _, _ = run(tmp_path, changes)
