@@ -1,4 +1,4 @@
-"""The verb of this package: train. Nothing heavy is imported before it runs."""
+"""The verbs of this package: train and tune. Nothing heavy is imported before it runs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import typer
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb to the command line."""
+    """Add the verbs to the command line."""
     app.command()(train)
+    app.command()(tune)
 
 
 def train(
@@ -39,3 +40,31 @@ def train(
     check_training(read, [chosen], output_dir)
     folder = train_run(read, chosen, runs=output_dir, progress=progress(quiet), resume=resume)
     typer.echo(f"Model: {section.output}\nRun: {folder}")
+
+
+def tune(
+    plan: Annotated[Path, typer.Argument(help="Plan file (TOML) with a [tune] section.")],
+    output_dir: Annotated[
+        Path, typer.Option("-o", "--output-dir", help="Folder that run folders are made in.")
+    ] = Path("runs"),
+    resume: Annotated[
+        str | None,
+        typer.Option(help="Go on with an interrupted search: its folder, its name, or 'last'."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
+) -> None:
+    """Search for the settings of a training, on validation texts, and write them as a plan."""
+    from harness.plan import read_plan
+    from harness.preflight import check_training
+    from harness.tuning import TUNED, tune_of, tune_run
+    from reports.progress import progress
+
+    read = read_plan(plan)
+    section = tune_of(read)
+    check_training(read, [section.stage], output_dir)
+    found = tune_run(read, runs=output_dir, progress=progress(quiet), resume=resume)
+    typer.echo(f"Best {section.metric} on validation texts: {found.value:.4g}")
+    for key, value in found.best.items():
+        typer.echo(f"  {key} = {value!r}")
+    typer.echo(f"Trials: {', '.join(f'{n} {state}' for state, n in found.counts.items())}")
+    typer.echo(f"Plan with these settings: {found.folder / TUNED}")

@@ -23,6 +23,7 @@ from pydantic import (
 
 from harness.auxiliaries import ENCODER, LANGUAGE_MODEL, Auxiliaries
 from harness.training_plan import Section, Train
+from harness.tuning_plan import Tune
 from reports.errors import ReportError
 
 if TYPE_CHECKING:
@@ -185,6 +186,7 @@ class Plan(Section):
     data: Data
     train: Train | None = None
     harden: Train | None = None
+    tune: Tune | None = None
     audit: Audit = Audit()
     resources: Resources = Resources()
     gates: tuple[Gate, ...] = ()

@@ -52,7 +52,7 @@ def train_run(
     from harness.training import train
 
     section = section_of(plan, stage)
-    start = _start(plan, section)
+    start = start_of(plan, section)
     prepared, own = data_of(plan), plan.resources.resolve()
     with start_or_resume(
         runs,
@@ -80,7 +80,7 @@ def train_run(
             record=lambda event: folder.append(**event),
             progress=progress,
             resume=resume is not None,
-            models_for_attacks=_constraint_models(plan, section),
+            models_for_attacks=constraint_models(plan, section),
             own=own,
             teacher=guide,
         )
@@ -109,7 +109,7 @@ def train_run(
         write_atomic(Path(section.output) / RECORD, to_json(record, indent=1) + "\n")
         folder.append("model", path=section.output, **record)
         folder.write_manifest(collect(seeds={"run": plan.seed}, files=file_hashes(own)))
-        results = empty("train", _run_info(folder))
+        results = empty("train", run_info(folder))
         folder.finish(results)
         shutil.rmtree(work, ignore_errors=True)
         return folder.path
@@ -176,7 +176,7 @@ def teacher_of(plan: Plan, section: Train) -> str | None:
     return _plain(plan, "teacher") if section.teacher == "plain" else section.teacher
 
 
-def _start(plan: Plan, section: Train) -> str:
+def start_of(plan: Plan, section: Train) -> str:
     """The weights that a section starts from."""
     return plan.model.base if section.start == "base" else _plain(plan, "start")
 
@@ -208,7 +208,7 @@ def _same_start(folder: RunFolder, fingerprint: str) -> None:
     folder.append("start", fingerprint=fingerprint)
 
 
-def _constraint_models(plan: Plan, section: Train) -> Mapping[str, Any]:
+def constraint_models(plan: Plan, section: Train) -> Mapping[str, Any]:
     """Models that the recipes used in training need, by name."""
     import torch
 
@@ -220,7 +220,8 @@ def _constraint_models(plan: Plan, section: Train) -> Mapping[str, Any]:
     return plan.audit.auxiliaries.load(needs, "cuda" if torch.cuda.is_available() else None)
 
 
-def _run_info(folder: RunFolder) -> Any:
+def run_info(folder: RunFolder) -> Any:
+    """What results.json says of the run itself."""
     began = folder.started()
     return {
         "id": folder.id,

@@ -14,10 +14,10 @@ from reports.errors import ReportError
 
 SCHEMA = "withstand/results"
 VERSION = 1
-KINDS = ("attack", "audit", "train", "harden", "compare")
+KINDS = ("attack", "audit", "train", "tune", "harden", "compare")
 VERDICTS = ("pass", "fail", "inconclusive")
 
-Kind = Literal["attack", "audit", "train", "harden", "compare"]
+Kind = Literal["attack", "audit", "train", "tune", "harden", "compare"]
 VerdictValue = Literal["pass", "fail", "inconclusive"]
 
 

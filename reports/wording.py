@@ -15,6 +15,7 @@ KINDS = {
     "attack": "Attack",
     "audit": "Audit",
     "train": "Training",
+    "tune": "Search for settings",
     "harden": "Hardening",
     "compare": "Comparison",
 }

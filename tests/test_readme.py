@@ -39,7 +39,9 @@ def test_the_make_targets_exist() -> None:
 def test_the_commands_run_in_the_order_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project.project(tmp_path)
+    plan = project.project(tmp_path)
+    tune = "[tune]\ntrials = 1\n[tune.space]\nlearning_rate = { low = 1e-3, high = 1e-2 }\n"
+    plan.write_text(f"{plan.read_text()}\n{tune}", encoding="utf-8")
     shutil.copy(tmp_path / "data.csv", tmp_path / "reviews.csv")
     monkeypatch.chdir(tmp_path)
     shown = commands("withstand")
