@@ -1,0 +1,80 @@
+"""The plans of `examples/` train, and the commands of docs/training.md work, on few reviews."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomli_w
+
+from harness.models import load_classifier
+from harness.plan import read_plan
+from suites.cli import invoke
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = sorted((ROOT / "examples").glob("*.toml"))
+PAGE = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+
+
+def commands() -> list[list[str]]:
+    """The arguments of each command of the page."""
+    blocks = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+    lines = [shlex.split(line, comments=True) for block in blocks for line in block.splitlines()]
+    assert all(line[0] == "withstand" for line in lines)
+    return [line[1:] for line in lines]
+
+
+def shortened(path: Path, folder: Path) -> Path:
+    """The plan on 500 reviews, few of them attacked, one epoch (two where the first is plain)."""
+    plan: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    plan["data"] |= {"train_limit": 500, "validation_limit": 60, "test_limit": 60}
+    for stage in ("train", "harden"):
+        if section := plan.get(stage):
+            section["epochs"] = 2 if section.get("augment", {}).get("start_epoch") else 1
+            section.get("augment", {})["query_budget"] = 10
+            if "attacks" in section.get("selection", {}):
+                section["selection"] |= {"examples": 10, "query_budget": 20}
+                section["monitor"] = {"attacked": 5}
+    if "tune" in plan:
+        plan["tune"]["trials"] = 2
+    plan["audit"] = {"attacks": ["deepwordbug"], "examples": 5}
+    folder.mkdir(parents=True, exist_ok=True)
+    written = folder / path.name
+    written.write_text(tomli_w.dumps(plan), encoding="utf-8")
+    return written
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_is_a_plan(path: Path) -> None:
+    assert read_plan(path).name == path.stem
+    assert f"examples/{path.name}" in PAGE or path.stem == "tavat"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_trains(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    short = shortened(path, tmp_path)
+    plan = read_plan(short)
+    for stage, section in (("train", plan.train), ("harden", plan.harden)):
+        if section is not None:
+            assert invoke(["train", str(short), "--stage", stage, "-q"]) == 0
+            assert load_classifier(section.output).labels == ("fresh", "rotten")
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_page_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path in EXAMPLES:
+        shortened(path, tmp_path / "examples")
+    shown = commands()
+    assert len(shown) >= 8
+    for arguments in shown:
+        # A run of five snippets may be inconclusive, and is no failure of the command.
+        assert invoke(arguments) in (0, 3), arguments
