@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from torch import nn
 from attacks.victims.embedding import called_embedding
 from harness.errors import HarnessError
 from harness.layers import layers
+from harness.randomness import untouched
 from harness.training_plan import Adaptation
 
 
@@ -117,6 +118,16 @@ def groups(
             "lr": rate * share,
             "weight_decay": weight_decay if decay else 0.0,
         }
+
+
+def has_unused(model: Any, ids: Sequence[int]) -> bool:
+    """Whether weights that are trained have no part in the answer to a text, given as token ids."""
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    device = weights[0].device
+    with untouched(device), torch.enable_grad():
+        logits = model(input_ids=torch.tensor([list(ids)], device=device)).logits
+        found = torch.autograd.grad(logits.sum(), weights, allow_unused=True)
+    return any(gradient is None for gradient in found)
 
 
 def _heights(model: Any) -> dict[str, int]:

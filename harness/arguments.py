@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from transformers import TrainingArguments
 
+from harness import processes
+from harness.errors import HarnessError
 from harness.training_plan import Train
 
 
@@ -21,10 +23,16 @@ def training_arguments(config: Train, *, seed: int, folder: Path) -> TrainingArg
     Evaluation, the choice of the checkpoint, progress and records are ours (callbacks), so the Trainer
     neither evaluates nor logs; it saves a checkpoint after every epoch to `folder`.
     """
+    several = processes.count()
+    if config.batch_size % several:
+        raise HarnessError(
+            f"batch_size is {config.batch_size}, which {several} processes cannot share evenly: it is "
+            "the rows of a batch over all of them. Give a multiple of their number."
+        )
     accepted = set(TrainingArguments.__dataclass_fields__)
     values: dict[str, Any] = {
         "output_dir": str(folder),
-        "per_device_train_batch_size": config.batch_size,
+        "per_device_train_batch_size": config.batch_size // several,
         "gradient_accumulation_steps": config.accumulate,
         "num_train_epochs": config.epochs,
         "learning_rate": config.learning_rate,

@@ -20,6 +20,7 @@ from attacks.models import Model, Victim
 from attacks.outcomes import Example, Finished, Outcome, Status
 from attacks.recipe import Recipe
 from attacks.victims import equipped
+from harness import processes
 from harness.batches import Row, TrainingSet
 from harness.errors import HarnessError
 from harness.randomness import derived, untouched
@@ -64,7 +65,13 @@ class Battery:
     progress: Progress
 
     def run(self, title: str, jobs: Sequence[Job], victim: Victim) -> list[Outcome]:
-        """Attack; the outcomes in the order of the jobs (example ids are unique among them)."""
+        """Attack; the outcomes in the order of the jobs (example ids are unique among them).
+
+        Where several processes train together each must ask for the same; each attacks a part.
+        """
+        return processes.shared_out(jobs, lambda part: self._run(title, part, victim))
+
+    def _run(self, title: str, jobs: Sequence[Job], victim: Victim) -> list[Outcome]:
         found: dict[str, Outcome] = {}
         models = equipped(victim, self.models, (job.recipe for job in jobs))
         broken = 0
@@ -143,12 +150,15 @@ class AttackRefresh(TrainerCallback):  # type: ignore[misc]
         turns = sorted(self._turns[place] for place in positions if place in self._turns)
         path = self._folder / f"epoch-{self._source}-part-{part}.jsonl"
         started = perf_counter()
-        found = read(path, self._identity)
+        found = processes.from_first(lambda: read(path, self._identity))
         made_now = found is None
         if found is None:
             found = self._make(part, turns)
-            write(path, found, self._identity, self._epoch)
+            if processes.is_first():
+                write(path, found, self._identity, self._epoch)
         self._exchange(found)
+        if not processes.is_first():
+            return
         self._record(
             {
                 "event": "augmentation",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,23 @@ GROUP_BATCHES = 50
 """Batches that are sorted by length together, as in transformers' `LengthGroupedSampler`."""
 
 
+IDLE = "idle"
+"""Beside a batch's tensors where its rows only stand in for others."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One tokenized training example; `target` are soft labels, one probability a class."""
+    """One tokenized training example.
+
+    Attributes:
+        target: soft labels, one probability a class.
+        counts: False where a row only stands in for one, see `Shares`.
+    """
 
     encoding: Encoding
     label: int
     target: tuple[float, ...] | None = None
+    counts: bool = True
 
 
 def oversampled(rows: Sequence[Row], seed: int) -> list[Row]:
@@ -86,6 +96,9 @@ class TrainingSet(Dataset[Row]):
         return len(self.clean) + self.slots
 
     def __getitem__(self, position: int) -> Row:
+        """The row at a position; for `~position` one that does not count."""
+        if position < 0:
+            return replace(self[~position], counts=False)
         if position in self._overlay:
             return self._overlay[position]
         return self.clean[position % len(self.clean)]
@@ -132,6 +145,33 @@ class LengthGroups(Sampler[int]):
             yield from flat[start:end]
 
 
+class Shares(Sampler[list[int]]):
+    """The part of every batch that one of several processes has; in one process the batches.
+
+    Rows are dealt in turn, so that all have texts of like length. One for whom a last, incomplete batch
+    has no row left gets one that does not count: all must make as many passes.
+
+    Args:
+        batch_size: over all processes.
+    """
+
+    def __init__(self, order: LengthGroups, batch_size: int, rank: int, count: int) -> None:
+        self._order, self._batch, self._rank, self._count = order, batch_size, rank, count
+
+    def __len__(self) -> int:
+        return -(-len(self._order) // self._batch)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        batch: list[int] = []
+        left = len(self._order)
+        for position in self._order:
+            batch.append(position)
+            left -= 1
+            if len(batch) == self._batch or not left:
+                yield batch[self._rank :: self._count] or [~batch[0]]
+                batch = []
+
+
 def _by_length(rows: Any, lengths: Any, size: int) -> list[Any]:
     """`rows` sorted by length (stable) and cut into batches of `size`."""
     ordered = rows[np.argsort(lengths[rows], kind="stable")]
@@ -159,7 +199,7 @@ class Collator:
     def __call__(self, rows: Sequence[Row]) -> dict[str, Tensor]:
         """Ids, mask and token types (if any) of shape (batch, tokens); `labels` of shape (batch,).
 
-        With soft labels also `targets` of shape (batch, classes).
+        With soft labels also `targets` of shape (batch, classes); `idle` where no row counts.
         """
         encodings = [row.encoding for row in rows]
         width = max(len(encoding) for encoding in encodings)
@@ -172,6 +212,8 @@ class Collator:
         batch["labels"] = torch.tensor([row.label for row in rows], dtype=torch.long)
         if rows[0].target is not None:
             batch["targets"] = torch.tensor([row.target for row in rows])
+        if not any(row.counts for row in rows):
+            batch[IDLE] = torch.tensor(True)
         return batch
 
     def _padded(self, rows: Sequence[tuple[int, ...]], width: int, value: int) -> Tensor:

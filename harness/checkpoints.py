@@ -17,8 +17,8 @@ from reports.storage import write_atomic
 
 SEAL = "complete.json"
 FORMAT = 1
-MEMORY = "objective.safetensors"
-"""What objectives remember from batch to batch."""
+MEMORY = "objective"
+"""How the files begin with what objectives remember from batch to batch, one of each process."""
 TRAINED = "trained.safetensors"
 """The weights that are trained, where an adapter stands between the others."""
 AVERAGE = "average.safetensors"
@@ -126,7 +126,9 @@ class WorkFolder:
                 continue
             files = sorted(folder.iterdir())
             weights = [
-                file for file in files if file.name.endswith(WEIGHTS) and file.name != MEMORY
+                file
+                for file in files
+                if file.name.endswith(WEIGHTS) and not file.name.startswith(MEMORY)
             ]
             _write_seal(folder, weights, resumable=False)
             for file in files:
@@ -136,6 +138,11 @@ class WorkFolder:
     @property
     def _history(self) -> Path:
         return self.path / "history.json"
+
+
+def memory_of(checkpoint: Path, rank: int) -> Path:
+    """Where a process keeps what its objectives remember."""
+    return checkpoint / f"{MEMORY}-{rank}.safetensors"
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Any]) -> None:
@@ -150,7 +157,9 @@ def read_tensors(path: Path, device: Any) -> dict[str, Any]:
     """What `write_tensors` put there; nothing where there was nothing."""
     from safetensors.torch import load_file
 
-    return load_file(path, device=str(device)) if path.exists() else {}
+    # safetensors knows no "cpu:0", which is how accelerate names it to several processes.
+    where = str(device).replace("cpu:0", "cpu")
+    return load_file(path, device=where) if path.exists() else {}
 
 
 def _write_seal(folder: Path, files: Sequence[Path], *, resumable: bool) -> None:

@@ -28,7 +28,11 @@ def train(
     ] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
 ) -> None:
-    """Fine-tune a model as the plan says, plainly or attack-hardened, and save it."""
+    """Fine-tune a model as the plan says, plainly or attack-hardened, and save it.
+
+    Under `torchrun` or `accelerate launch` several processes train it together.
+    """
+    from harness import processes
     from harness.plan import read_plan
     from harness.preflight import check_training
     from harness.session import section_of, stage_named, train_run
@@ -39,7 +43,8 @@ def train(
     section = section_of(read, chosen)
     check_training(read, [chosen], output_dir)
     folder = train_run(read, chosen, runs=output_dir, progress=progress(quiet), resume=resume)
-    typer.echo(f"Model: {section.output}\nRun: {folder}")
+    if processes.is_first():
+        typer.echo(f"Model: {section.output}\nRun: {folder}")
 
 
 def tune(

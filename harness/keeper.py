@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import torch
 from transformers import TrainerCallback
 
+from harness import processes
 from harness.averaging import Average
 from harness.batches import TrainingSet
 from harness.board import Board
-from harness.checkpoints import AVERAGE, MEMORY, TRAINED, WorkFolder, write_tensors
+from harness.checkpoints import AVERAGE, TRAINED, WorkFolder, memory_of, write_tensors
 from harness.overfitting import line, warnings
 from harness.randomness import untouched
 from harness.selection import EpochRecord, Evaluator, choose, should_stop
@@ -79,7 +81,8 @@ class Keeper(TrainerCallback):  # type: ignore[misc]
                 f"{state.global_step}, averaged" if averaged else None,
             )
         self._history.append(found)
-        self._folder.write_history(self._history)
+        if processes.is_first():
+            self._folder.write_history(self._history)
         if self.board:
             self.board.epoch(found)
         best = choose(self._history, self._config.selection)
@@ -102,13 +105,20 @@ class Keeper(TrainerCallback):  # type: ignore[misc]
         """Seal the checkpoint; the Trainer may save the last step before its epoch is evaluated."""
         if self._history and self._history[-1].step == state.global_step:
             checkpoint = self._folder.of(self._history[-1])
-            write_tensors(checkpoint / MEMORY, self.trainer.course.memory)
-            if self._config.adapter:
-                write_tensors(checkpoint / TRAINED, self.trainer.course.weights)
-            if self.average:
-                write_tensors(checkpoint / AVERAGE, self.average.state)
-            self._folder.seal(state.global_step)
-            self._folder.prune(self._history, self._config.selection)
+            memory = memory_of(checkpoint, processes.rank())
+            write_tensors(memory, self.trainer.course.memory)
+            processes.wait()  # all have saved what is theirs
+            if processes.is_first():
+                self._seal(checkpoint, state.global_step)
+            processes.wait()
+
+    def _seal(self, checkpoint: Path, step: int) -> None:
+        if self._config.adapter:
+            write_tensors(checkpoint / TRAINED, self.trainer.course.weights)
+        if self.average:
+            write_tensors(checkpoint / AVERAGE, self.average.state)
+        self._folder.seal(step)
+        self._folder.prune(self._history, self._config.selection)
 
     def _evaluated(self) -> AbstractContextManager[bool]:
         """The weights that count; says whether they are an average."""

@@ -11,6 +11,7 @@ from attacks.engine.scheduler import is_out_of_memory
 from attacks.models import Victim
 from attacks.outcomes import Example
 from attacks.questions import Floats
+from harness import processes
 from reports.progress import Progress, Quiet
 
 
@@ -27,14 +28,31 @@ def predict(
 
     Examples are run longest first, so that every batch holds texts of one padded length or nearly so
     and running out of memory shows at once; then batches are halved. A padded length depends on
-    the text alone where the victim pads as the attack engine does.
+    the text alone where the victim pads as the attack engine does. Where several processes train
+    together each must ask for the same; each runs a part.
     """
+
+    def run(part: Sequence[Example]) -> list[Floats]:
+        return list(_predict(victim, part, batch_size, batch_tokens, progress or Quiet(), title))
+
+    rows: list[Floats] = processes.shared_out(examples, run)
+    return np.array(rows, dtype=np.float32).reshape(len(examples), len(victim.labels))
+
+
+def _predict(
+    victim: Victim,
+    examples: Sequence[Example],
+    batch_size: int,
+    batch_tokens: int,
+    progress: Progress,
+    title: str,
+) -> Floats:
     encodings = victim.encode([example.text.strings for example in examples])
     lengths = [padded_length(len(encoding)) for encoding in encodings]
     order = sorted(range(len(examples)), key=lambda i: (-lengths[i], i))
     rows = np.zeros((len(examples), len(victim.labels)), dtype=np.float32)
     done = 0
-    with (progress or Quiet()).task(title, len(examples)) as task:
+    with progress.task(title, len(examples)) as task:
         while done < len(order):
             length = lengths[order[done]]
             room = max(1, min(batch_size, batch_tokens // length))

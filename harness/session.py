@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -45,30 +46,40 @@ def train_run(
         stage: "train" for `[train]`, "harden" for `[harden]`.
         began: is told the folder as soon as it exists.
 
+    Of several processes (`harness.processes`) the first alone has the folder; all must see its path.
+
     Raises:
         PlanError: the plan has no such section, or `[harden]` starts from a model that is not there.
     """
+    from harness import processes
     from harness.models import load_classifier
     from harness.training import train
 
     section = section_of(plan, stage)
     start = start_of(plan, section)
     prepared, own = data_of(plan), plan.resources.resolve()
-    with start_or_resume(
-        runs,
-        f"{plan.name}-train-{stage}",
-        "train",
-        plan_text=plan.to_toml(),
-        plan_digest=plan.digest,
-        resume=resume,
-        details={"stage": stage, "output": section.output},
-    ) as folder:
-        began(folder.path)
+    processes.join()
+    with ExitStack() as open_:
+        folder: RunFolder | None = None
+        if processes.is_first():
+            folder = open_.enter_context(
+                start_or_resume(
+                    runs,
+                    f"{plan.name}-train-{stage}",
+                    "train",
+                    plan_text=plan.to_toml(),
+                    plan_digest=plan.digest,
+                    resume=resume,
+                    details={"stage": stage, "output": section.output},
+                )
+            )
+            began(folder.path)
+        path = processes.from_first(lambda: folder.path if folder else Path())
         loaded = load_classifier(start, labels=prepared.labels, seed=plan.seed)
-        _same_start(folder, loaded.fingerprint)
+        if folder:
+            _same_start(folder, loaded.fingerprint)
         teacher = teacher_of(plan, section)
         guide = load_classifier(teacher, labels=prepared.labels) if teacher else None
-        work = folder.path / WORK
         result = train(
             section,
             loaded,
@@ -76,14 +87,16 @@ def train_run(
             prepared.validation.rows,
             seed=plan.seed,
             max_length=plan.model.max_length,
-            work=work,
-            record=lambda event: folder.append(**event),
+            work=path / WORK,
+            record=lambda event: folder.append(**event) if folder else None,
             progress=progress,
             resume=resume is not None,
             models_for_attacks=constraint_models(plan, section),
             own=own,
             teacher=guide,
         )
+        if folder is None:
+            return path
         record = {
             "format": "withstand/model",
             "version": 1,
@@ -91,6 +104,7 @@ def train_run(
             "plan": plan.name,
             "plan_digest": plan.digest,
             "stage": stage,
+            "processes": processes.count(),
             "start": start,
             "start_fingerprint": loaded.fingerprint,
             "teacher": teacher,
@@ -111,8 +125,8 @@ def train_run(
         folder.write_manifest(collect(seeds={"run": plan.seed}, files=file_hashes(own)))
         results = empty("train", run_info(folder))
         folder.finish(results)
-        shutil.rmtree(work, ignore_errors=True)
-        return folder.path
+        shutil.rmtree(path / WORK, ignore_errors=True)
+        return path
 
 
 def data_of(plan: Plan) -> Prepared:

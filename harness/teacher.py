@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from attacks.outcomes import Example
+from harness import processes
 from harness.calibration import softmax
 from harness.errors import HarnessError
 from harness.models import LoadedModel
@@ -78,11 +79,13 @@ def soft_targets(
     """
     from safetensors.numpy import load, save
 
-    if path.exists():
-        answers = load(path.read_bytes())[NAME]
+    kept = processes.from_first(lambda: load(path.read_bytes()) if path.exists() else None)
+    if kept is not None:
+        answers = kept[NAME]
     else:
         answers = softmax(predict(examples)).astype(np.float32)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, save({NAME: answers}))
+        if processes.is_first():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(path, save({NAME: answers}))
     gold = np.eye(answers.shape[1], dtype=np.float32)[[example.label for example in examples]]
     return [tuple(row) for row in (share * answers + (1 - share) * gold).tolist()]

@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
+from accelerate.data_loader import prepare_data_loader
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from attacks.engine.scheduler import is_out_of_memory
+from harness import processes
 from harness.adaptation import groups, rates
-from harness.batches import Collator, LengthGroups, TrainingSet
+from harness.batches import IDLE, Collator, LengthGroups, Shares, TrainingSet
 from harness.embedding import EmbeddingTap
 from harness.errors import HarnessError
 from harness.objectives.base import (
@@ -70,7 +73,13 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
             raise HarnessError("Label smoothing bypasses the objective; leave it at 0.")
         self.objective = objective
         self.tap = EmbeddingTap(model)
-        self.course = Course(model, tokenizer, teacher)
+        self.course = Course(
+            model,
+            tokenizer,
+            teacher,
+            rows_of_all=processes.rows_of_all,
+            agreed=processes.agreed,
+        )
         self.layer_decay = layer_decay
         self.halved: Callable[[int], None] = lambda rows: None
         self._rows: int | None = None
@@ -154,7 +163,10 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
             if not is_out_of_memory(error):
                 raise
             loss = self._in_smaller_parts(model, error)
-        value = float(loss)
+        # Of all processes: each stops where one of them must.
+        value, examples, lost, asked = processes.total(
+            float(loss) / processes.count(), _count(inputs), self.course.lost, self.course.asked
+        )
         if not math.isfinite(value):
             raise HarnessError(
                 f"The training loss became {value} at step {self.state.global_step + 1} (epoch "
@@ -162,15 +174,14 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
                 f"{self._beginning(inputs)}. A lower learning_rate, more warmup or a smaller adv_lr "
                 "helps; the last complete checkpoint is kept."
             )
-        lost, asked = self.course.lost, self.course.asked
         if asked >= LOST_OF and lost > MOST_LOST * asked:
             raise HarnessError(
-                f"By step {self.state.global_step + 1}, {lost:,} of {asked:,} gradients of inner steps "
-                "were not finite, so that this training is hardly an adversarial one. A smaller adv_lr "
-                'or precision = "float32" helps; the last complete checkpoint is kept.'
+                f"By step {self.state.global_step + 1}, {lost:,.0f} of {asked:,.0f} gradients of inner "
+                "steps were not finite, so that this training is hardly an adversarial one. A smaller "
+                'adv_lr or precision = "float32" helps; the last complete checkpoint is kept.'
             )
         self._loss_total += value * self._examples_in_step
-        self._loss_examples += len(inputs["labels"])
+        self._loss_examples += int(examples)
         return loss
 
     def _propagated(self, model: nn.Module, inputs: Mapping[str, Any]) -> Tensor:
@@ -178,7 +189,10 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
         rows = len(inputs["labels"])
         size = min(self._rows or rows, rows)
         parts = [
-            {name: value[start : start + size] for name, value in inputs.items()}
+            {
+                name: value[start : start + size] if value.dim() else value
+                for name, value in inputs.items()
+            }
             for start in range(0, rows, size)
         ]
         losses = [self._propagated_part(model, part) for part in parts]
@@ -199,6 +213,12 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
         A pass back that broke off has left some of its gradients behind, so the micro-batches before
         this one are made once more.
         """
+        if processes.count() > 1:
+            raise HarnessError(
+                f"A batch does not fit in the memory of process {processes.rank()} ({error}), and "
+                "several processes cannot begin a step anew. A smaller batch_size with more accumulate, "
+                "or gradient_checkpointing, helps; the last complete checkpoint is kept."
+            ) from error
         rows = max(len(batch["labels"]) for batch in self._batches)
         rows = min(self._rows or rows, rows)
         while rows > 1:
@@ -244,7 +264,7 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
         An objective that remembers is told that a step begins.
         """
         batches, items = super().get_batch_samples(epoch_iterator, num_batches, *rest)
-        self._examples_in_step = sum(len(batch["labels"]) for batch in batches)
+        self._examples_in_step = int(processes.total(sum(map(_count, batches)))[0])
         self._micro_batches = max(1, len(batches))
         self.course.progress = self.state.global_step / max(1, self.state.max_steps)
         if isinstance(self.objective, Remembering):
@@ -257,13 +277,28 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
         """Not counted: the default walks all parameters at every step."""
         return 0
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroups:
-        data = self.train_dataset if train_dataset is None else train_dataset
-        return LengthGroups(data, self.args.train_batch_size, self.args.seed)
+    def get_train_dataloader(self) -> Any:
+        """This process's part of every batch, in an order that depends on the seed alone."""
+        several = processes.count()
+        size = self.args.train_batch_size * several
+        order = LengthGroups(self.train_dataset, size, self.args.seed)
+        loader: Any = DataLoader(
+            self.train_dataset,
+            batch_sampler=Shares(order, size, processes.rank(), several),
+            collate_fn=self.data_collator,
+            pin_memory=self.args.dataloader_pin_memory,
+        )
+        # One process of one: the rows have been dealt already.
+        return prepare_data_loader(
+            loader, self.args.device, num_processes=1, process_index=0, put_on_device=True
+        )
 
     def _share(self, inputs: Mapping[str, Any]) -> float:
-        """This micro-batch's part of the examples of the optimizer step."""
-        return len(inputs["labels"]) / max(1, self._examples_in_step)
+        """This micro-batch's part of the examples of the optimizer step.
+
+        Times the number of processes, over which gradients are averaged.
+        """
+        return processes.count() * _count(inputs) / max(1, self._examples_in_step)
 
     def _context(self, model: nn.Module, inputs: Mapping[str, Any]) -> StepContext:
         features, labels = _split(inputs)
@@ -277,9 +312,15 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
             silent=functools.partial(self.accelerator.no_sync, model),
             targets=inputs.get("targets"),
             course=self.course,
+            counts=IDLE not in inputs,
         )
 
 
 def _split(inputs: Mapping[str, Any]) -> tuple[dict[str, Tensor], Tensor]:
-    features = {name: value for name, value in inputs.items() if name not in ("labels", "targets")}
-    return features, inputs["labels"]
+    others = ("labels", "targets", IDLE)
+    return {name: value for name, value in inputs.items() if name not in others}, inputs["labels"]
+
+
+def _count(inputs: Mapping[str, Any]) -> int:
+    """How many rows of a micro-batch count."""
+    return 0 if IDLE in inputs else len(inputs["labels"])

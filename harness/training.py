@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import torch
 from transformers import TrainerCallback
 from transformers.utils import logging as transformers_logging
 
@@ -19,10 +19,10 @@ from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
 from attacks.models import Model
 from attacks.outcomes import Example
-from attacks.protocols import ABILITIES
 from attacks.resources.own import Own
 from attacks.victims.huggingface import HuggingFaceVictim
-from harness.adaptation import adapt
+from harness import processes
+from harness.adaptation import adapt, has_unused
 from harness.adapters import Adapted
 from harness.arguments import training_arguments
 from harness.augmentation import AttackRefresh, Battery, slots
@@ -30,16 +30,17 @@ from harness.averaging import Average, load
 from harness.batches import Collator, Row, TrainingSet, oversampled
 from harness.blending import Blending, blend, snapshot
 from harness.board import Board
-from harness.checkpoints import AVERAGE, MEMORY, TRAINED, WorkFolder, read_tensors
-from harness.errors import HarnessError
+from harness.checkpoints import AVERAGE, TRAINED, WorkFolder, memory_of, read_tensors
 from harness.keeper import Keeper, Record
 from harness.models import LoadedModel, save_classifier
 from harness.objectives.combining import combine
 from harness.overfitting import commonest
 from harness.prediction import predict
+from harness.randomness import derived
 from harness.selection import EpochRecord, Evaluator, choose, should_stop
 from harness.teacher import frozen, needed, training_targets
 from harness.trainer import RobustTrainer
+from harness.training_checks import check_examples, check_needs, identity_of
 from harness.training_plan import Train
 from reports.progress import Progress, Quiet
 from reports.storage import write_atomic
@@ -114,6 +115,7 @@ def train(
         work: folder for checkpoints, attack-generated rows and the history; TensorBoard's files, where
             the plan asks for them, go beside it.
         record: handed a plain dict after each epoch ("epoch") and each augmentation ("augmentation").
+        progress: shown by the first of several processes; `record` too is called there alone.
         resume: go on from the last complete checkpoint in `work`, to the weights that an uninterrupted
             run would have had, bit by bit on one kind of machine and as many threads.
         models_for_attacks: the constraint models that recipes in the plan need, by name.
@@ -125,28 +127,28 @@ def train(
         AttackError: an unknown recipe.
     """
     started = perf_counter()
-    _check(train, validation, model.labels)
+    processes.join()
+    if not processes.is_first():
+        record = _unrecorded
+    check_examples(train, validation, model.labels)
     objective = combine(config.objective, config.plain_warmup)
     augment, selection = config.augment, config.selection
     turns = [recipes.load(name).using(own or {}) for name in augment.attacks] if augment else []
     judges = [recipes.load(name).using(own or {}) for name in selection.attacks]
-    _check_needs([*turns, *judges], models_for_attacks or {})
+    check_needs([*turns, *judges], models_for_attacks or {})
     attacks = [recipe.parameters() for recipe in (*turns, *judges)]
     beside = {name: other.fingerprint for name, other in (models_for_attacks or {}).items()}
     others = [model.fingerprint, seed, max_length, attacks, beside]
     if teacher:
         others.append(teacher.fingerprint)
-    identity = _identity(config, others, train, validation)
+    if processes.count() > 1:
+        others.append(processes.count())  # each draws noise of its own
+    identity = identity_of(config, others, train, validation)
     folder = WorkFolder(work, identity)
     arguments = training_arguments(config, seed=seed, folder=folder.checkpoints)
     device = arguments.device
-    if arguments.world_size > 1:
-        raise HarnessError(
-            "A training runs in one process: its attacks, its choice of the checkpoint and its history "
-            "are not shared between several. Start it without torchrun or accelerate launch."
-        )
     model.model.to(device)
-    history = folder.start(resume=resume)
+    history = processes.from_first(lambda: folder.start(resume=resume))
     start = snapshot(model.model) if selection.blend else {}
 
     def victim(moment: str) -> HuggingFaceVictim:
@@ -158,7 +160,7 @@ def train(
             max_length=max_length,
         )
 
-    display = progress or Quiet()
+    display = progress if progress and processes.is_first() else Quiet()
     now = victim("now")
 
     def answers(examples: Sequence[Example]) -> Any:
@@ -253,9 +255,11 @@ def train(
         seconds=perf_counter() - started,
         blending=blending,
     )
-    output = Path(config.output)
-    save_classifier(model, output)
-    write_atomic(output / HISTORY, json.dumps(result.to_dict(), indent=1) + "\n")
+    if processes.is_first():
+        output = Path(config.output)
+        save_classifier(model, output)
+        write_atomic(output / HISTORY, json.dumps(result.to_dict(), indent=1) + "\n")
+    processes.wait()
     return result
 
 
@@ -271,6 +275,8 @@ def _train(
     keeper: Keeper,
     board: Path,
 ) -> None:
+    if processes.count() > 1:
+        arguments.ddp_find_unused_parameters = has_unused(model.model, data[0].encoding.ids)
     trainer = RobustTrainer(
         model.model,
         arguments,
@@ -282,14 +288,17 @@ def _train(
         teacher=teacher,
         layer_decay=config.adaptation.layer_decay,
     )
+    if processes.rank():
+        torch.manual_seed(derived(arguments.seed, "process", processes.rank()))
     keeper.trainer = trainer
     trainer.halved = keeper.halved
-    if config.monitor.tensorboard:
+    if config.monitor.tensorboard and processes.is_first():
         keeper.board = Board(board)
     if config.average:
         keeper.average = Average(config.average, trainer.course.weights)
     if checkpoint:
-        trainer.course.memory.update(read_tensors(checkpoint / MEMORY, arguments.device))
+        memory = memory_of(checkpoint, processes.rank())
+        trainer.course.memory.update(read_tensors(memory, arguments.device))
         if keeper.average:
             keeper.average.state.update(read_tensors(checkpoint / AVERAGE, arguments.device))
     try:
@@ -328,6 +337,10 @@ def _asked(
     return lambda examples: predict(victim, examples, progress=display, title="ask the teacher")
 
 
+def _unrecorded(event: dict[str, Any]) -> None:
+    """One process of several writes."""
+
+
 @contextmanager
 def _no_bars() -> Iterator[None]:
     """Without transformers' own progress bars, which would run through ours."""
@@ -338,62 +351,3 @@ def _no_bars() -> Iterator[None]:
     finally:
         if shown:
             transformers_logging.enable_progress_bar()
-
-
-def _check(train: Sequence[Example], validation: Sequence[Example], labels: Sequence[str]) -> None:
-    for name, examples in (("training", train), ("validation", validation)):
-        if not examples:
-            raise HarnessError(f"There are no {name} examples.")
-        wrong = next((e for e in examples if not 0 <= e.label < len(labels)), None)
-        if wrong is not None:
-            raise HarnessError(
-                f"The {name} example '{wrong.id}' has label number {wrong.label}; the model has "
-                f"{len(labels)} labels, numbered from 0."
-            )
-        if len({example.id for example in examples}) < len(examples):
-            raise HarnessError(f"Two {name} examples have the same id; ids must be unique.")
-    if len(train) < len(labels):
-        raise HarnessError(
-            f"There are {len(train)} training examples for {len(labels)} classes. Give at least one "
-            "of each."
-        )
-    seen = {example.text.strings: example.id for example in train}
-    twice = next((e for e in validation if e.text.strings in seen), None)
-    if twice is not None:
-        raise HarnessError(
-            f"The validation example '{twice.id}' has the text of the training example "
-            f"'{seen[twice.text.strings]}'. A checkpoint chosen on what it was trained on is chosen by "
-            "nothing; take one of the two out."
-        )
-
-
-def _check_needs(chosen: Sequence[Any], models: Mapping[str, Model]) -> None:
-    for recipe in chosen:
-        for need in recipe.needs:
-            if need not in models and need not in ABILITIES:
-                raise HarnessError(
-                    f"The attack '{recipe.name}' needs a model for '{need}' in training too."
-                )
-
-
-def _identity(
-    config: Train,
-    others: Sequence[Any],
-    train: Sequence[Example],
-    validation: Sequence[Example],
-) -> str:
-    """SHA-256 of everything that decides the weights."""
-    digest = hashlib.sha256()
-    settings = config.model_dump(mode="json", exclude={"output"})
-    digest.update(json.dumps([settings, *others], sort_keys=True).encode())
-    for examples in (train, validation):
-        digest.update(b"\x1e")
-        for example in examples:
-            line = [
-                example.id,
-                example.label,
-                example.text.fields,
-                sorted(example.text.frozen_fields),
-            ]
-            digest.update(json.dumps(line).encode())
-    return digest.hexdigest()

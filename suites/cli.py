@@ -21,6 +21,9 @@ import typer
 INTERNAL_ERROR = 4
 INTERRUPTED = 130
 
+TOGETHER = ("train",)
+"""The verbs that several processes run together."""
+
 _EPILOG = (
     "Exit codes: 0 pass, 1 a gate failed, 2 usage or configuration, 3 inconclusive, "
     "4 internal error, 130 interrupted (what was done is kept)."
@@ -41,6 +44,7 @@ def application() -> typer.Typer:
 
     @app.callback()
     def root(
+        context: typer.Context,
         show_version: bool = typer.Option(
             False, "--version", help="Print the version and end.", is_eager=True
         ),
@@ -48,6 +52,14 @@ def application() -> typer.Typer:
         if show_version:
             typer.echo(f"withstand {version('withstand')}")
             raise typer.Exit
+        # As torchrun and accelerate launch say it to each of the processes that they start.
+        launched = int(os.environ.get("WORLD_SIZE", "1")) if "RANK" in os.environ else 1
+        if launched > 1 and context.invoked_subcommand not in TOGETHER:
+            raise click.UsageError(
+                f"`withstand {context.invoked_subcommand}` runs in one process, and {launched} were "
+                f"launched. Several run `withstand {' or '.join(TOGETHER)}` together; start the others "
+                "without torchrun or accelerate launch."
+            )
 
     for entry in sorted(entry_points(group="withstand.commands"), key=lambda e: e.name):
         entry.load()(app)

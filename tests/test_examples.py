@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -21,11 +24,11 @@ PAGE = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 
 
 def commands() -> list[list[str]]:
-    """The arguments of each command of the page."""
+    """The commands of the page, word by word."""
     blocks = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
     lines = [shlex.split(line, comments=True) for block in blocks for line in block.splitlines()]
-    assert all(line[0] == "withstand" for line in lines)
-    return [line[1:] for line in lines]
+    assert all(line[0] in ("withstand", "torchrun") for line in lines)
+    return lines
 
 
 def shortened(path: Path, folder: Path) -> Path:
@@ -75,6 +78,13 @@ def test_the_commands_of_the_page_work(
         shortened(path, tmp_path / "examples")
     shown = commands()
     assert len(shown) >= 8
-    for arguments in shown:
-        # A run of five snippets may be inconclusive, and is no failure of the command.
-        assert invoke(arguments) in (0, 3), arguments
+    for program, *arguments in shown:
+        if program == "withstand":
+            # A run of five snippets may be inconclusive, and is no failure of the command.
+            assert invoke(arguments) in (0, 3), arguments
+        else:
+            bin_ = Path(sys.executable).parent
+            path = f"{bin_}{os.pathsep}{os.environ['PATH']}"
+            environment = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"}
+            done = subprocess.run([bin_ / program, *arguments], env=environment, check=False)
+            assert done.returncode == 0, arguments

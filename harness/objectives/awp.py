@@ -26,7 +26,7 @@ class AWP:
     loss on film reviews from 0.36 to 0.72, which is guessing (0.001: 0.66; 0.0001: 0.41). Deviation:
     the objective inside runs again as a whole, so its perturbations are found anew at the moved
     weights, where the paper keeps those of the first pass. With accumulation every micro-batch moves the
-    weights on its own account.
+    weights on its own account; several processes move them alike, in the last one of a step.
 
     Attributes:
         gamma: size of the move relative to each weight matrix.
@@ -76,8 +76,7 @@ class Perturbed:
             weight.grad = None
         try:
             aside = dataclasses.replace(ctx.course, memory=dict(ctx.course.memory))
-            with ctx.silent():
-                train_on(self.inner, dataclasses.replace(ctx, course=aside))
+            train_on(self.inner, dataclasses.replace(ctx, course=aside))
             return {n: w.grad for n, w in weights.items() if w.grad is not None and w.dim() > 1}
         finally:
             for name, weight in weights.items():

@@ -47,6 +47,8 @@ class Course:
         memory: tensors by name ("objective.what"); saved with every checkpoint and restored from it.
         asked: gradients of single examples that inner steps have asked for.
         lost: those of them that were not finite and moved nothing.
+        rows_of_all: the rows of a tensor from all processes that train together.
+        agreed: the same tensor in all of them.
     """
 
     model: Any = None
@@ -56,6 +58,8 @@ class Course:
     memory: dict[str, Tensor] = field(default_factory=dict)
     asked: int = 0
     lost: int = 0
+    rows_of_all: Callable[[Tensor], Tensor] = lambda mine: mine
+    agreed: Callable[[Tensor], Tensor] = lambda mine: mine
 
     @cached_property
     def weights(self) -> dict[str, torch.nn.Parameter]:
@@ -87,6 +91,7 @@ class StepContext:
         silent: a context in which backward passes are not averaged over devices.
         targets: soft labels, shape (batch, classes), where there are any.
         course: what outlasts the batch.
+        counts: False where the rows only stand in for some and their gradients are zero, see `Shares`.
     """
 
     model: Callable[..., Any]
@@ -97,6 +102,7 @@ class StepContext:
     silent: Callable[[], AbstractContextManager[Any]] = nullcontext
     targets: Tensor | None = None
     course: Course = field(default_factory=Course)
+    counts: bool = True
     _dropout: TorchState | None = field(default=None, init=False)
 
     @property

@@ -50,9 +50,10 @@ class TAVAT:
         if TABLE not in memory:
             memory[TABLE] = course.like_embeddings().uniform_(-1.0, 1.0)
             memory[TABLE] *= self.init_magnitude / memory[TABLE].shape[1] ** 0.5
+            memory[TABLE] = course.agreed(memory[TABLE])
         if IDS in memory:
-            ids, place = torch.unique(memory.pop(IDS), return_inverse=True)
-            eta = memory.pop(ETA)
+            every, eta = (course.rows_of_all(memory.pop(name)) for name in (IDS, ETA))
+            ids, place = torch.unique(every, return_inverse=True)
             sums = eta.new_zeros(len(ids), eta.shape[1]).index_add_(0, place, eta)
             memory[TABLE][ids] = sums / torch.bincount(place).unsqueeze(1)
 
@@ -72,7 +73,7 @@ class TAVAT:
             if not last:
                 assert both.grad is not None  # noqa: S101 - the tap proved that it was used
                 delta, eta = self._climbed(ctx, delta, eta, both.grad)
-        seen = {IDS: ids[real], ETA: eta[real]}
+        seen = {IDS: ids[real & ctx.counts], ETA: eta[real & ctx.counts]}
         for name, value in seen.items():
             memory[name] = torch.cat([memory[name], value]) if name in memory else value
         return total

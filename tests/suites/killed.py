@@ -15,6 +15,8 @@ from typing import Any
 from reports.folder import RunFolder
 from suites.cli import invoke
 
+ROOT = Path(__file__).parents[2]
+
 
 def main(wanted: str, count: int, arguments: list[str]) -> int:
     append, seen = RunFolder.append, 0
@@ -34,7 +36,7 @@ def kill(event: str, count: int, *arguments: str) -> None:
     """Run the command in a process of its own that dies there, and make sure that it did."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.suites.killed", event, str(count), *arguments],
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
