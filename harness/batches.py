@@ -55,6 +55,12 @@ def oversampled(rows: Sequence[Row], seed: int) -> list[Row]:
     return found
 
 
+def class_weights(rows: Sequence[Row], classes: int) -> Tensor:
+    """What a row of each class counts so that all classes count alike, shape (classes,)."""
+    counts = torch.bincount(torch.tensor([row.label for row in rows]), minlength=classes)
+    return len(rows) / (classes * counts.clamp_min(1).double()).float()
+
+
 class TrainingSet(Dataset[Row]):
     """Rows of which some can be exchanged between epochs; the length never changes.
 

@@ -46,6 +46,7 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
         tokenizer: for objectives that go by words (`ascc`, `dne`).
         teacher: a frozen classifier that reads the same tokens (`distillation`).
         layer_decay: each layer's learning rate relative to the one above it.
+        class_weights: what a training row of each class counts, shape (classes,).
 
     Attributes:
         halved: told of the rows that are propagated at once from now on, when memory runs out.
@@ -68,6 +69,7 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
         tokenizer: Any = None,
         teacher: Any = None,
         layer_decay: float = 1.0,
+        class_weights: Tensor | None = None,
     ) -> None:
         if arguments.label_smoothing_factor:
             raise HarnessError("Label smoothing bypasses the objective; leave it at 0.")
@@ -81,6 +83,7 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
             agreed=processes.agreed,
         )
         self.layer_decay = layer_decay
+        self.class_weights = class_weights
         self.halved: Callable[[int], None] = lambda rows: None
         self._rows: int | None = None
         self._batches: list[Any] = []
@@ -311,6 +314,7 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
             propagate=lambda loss: self.accelerator.backward(loss * share),
             silent=functools.partial(self.accelerator.no_sync, model),
             targets=inputs.get("targets"),
+            class_weights=self.class_weights,
             course=self.course,
             counts=IDLE not in inputs,
         )

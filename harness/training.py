@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import Any
 
 import torch
+from torch import Tensor
 from transformers import TrainerCallback
 from transformers.utils import logging as transformers_logging
 
@@ -27,7 +28,7 @@ from harness.adapters import Adapted
 from harness.arguments import training_arguments
 from harness.augmentation import AttackRefresh, Battery, slots
 from harness.averaging import Average, load
-from harness.batches import Collator, Row, TrainingSet, oversampled
+from harness.batches import Collator, Row, TrainingSet, class_weights, oversampled
 from harness.blending import Blending, blend, snapshot
 from harness.board import Board
 from harness.checkpoints import AVERAGE, TRAINED, WorkFolder, memory_of, read_tensors
@@ -213,6 +214,9 @@ def train(
         callbacks.insert(0, refresh)
 
     done = len(history) == config.epochs or should_stop(history, selection)
+    weights = None
+    if config.balance == "weights":
+        weights = class_weights(rows, len(model.labels)).to(device)
     with _no_bars():
         if not done:
             _train(
@@ -226,6 +230,7 @@ def train(
                 folder.last(),
                 keeper,
                 work.parent / BOARD,
+                weights,
             )
         best = choose(history, selection)
         if done or config.average or best != len(history) - 1:
@@ -274,6 +279,7 @@ def _train(
     checkpoint: Path | None,
     keeper: Keeper,
     board: Path,
+    weights: Tensor | None,
 ) -> None:
     if processes.count() > 1:
         arguments.ddp_find_unused_parameters = has_unused(model.model, data[0].encoding.ids)
@@ -287,6 +293,7 @@ def _train(
         tokenizer=model.tokenizer,
         teacher=teacher,
         layer_decay=config.adaptation.layer_decay,
+        class_weights=weights,
     )
     if processes.rank():
         torch.manual_seed(derived(arguments.seed, "process", processes.rank()))

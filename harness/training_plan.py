@@ -170,7 +170,9 @@ class Train(Section):
             added; `awp` goes around the others.
         plain_warmup: share of all steps, at the start, that train plainly; then the objective begins.
             Where the head is new, a strong adversary leaves nothing to learn from.
-        balance: "oversample" repeats rows of rarer classes until each has as many as the commonest.
+        balance: for classes of unequal size: "oversample" repeats rows of rarer classes until each has
+            as many as the commonest; "weights" weighs the loss of a row by rows / (classes * rows of its
+            class) (King and Zeng, Political Analysis 2001).
         start: "base" (the pretrained weights) or "plain" (what `[train]` left; `[harden]` only).
         learning_rate, weight_decay: AdamW's.
         warmup: share of all steps over which the rate rises; then it falls along `schedule`.
@@ -199,7 +201,7 @@ class Train(Section):
     augment: Augment | None = None
     selection: Selection = Selection()
     monitor: Monitor = Monitor()
-    balance: Literal["none", "oversample"] = "none"
+    balance: Literal["none", "oversample", "weights"] = "none"
     epochs: int = Field(default=3, ge=1)
     batch_size: int = Field(default=16, ge=1)
     accumulate: int = Field(default=1, ge=1)

@@ -29,10 +29,15 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     of shape (batch, classes). Ours and not the model's: given labels, transformers heads guess the
     kind of problem from their type and, in 5.x, multiply gradients by the accumulation steps.
     """
+    return each_cross_entropy(logits, labels).mean()
+
+
+def each_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """As `cross_entropy`, for each row, shape (batch,)."""
     precise = logits.to(torch.promote_types(logits.dtype, torch.float32))
     if labels.is_floating_point():
         labels = labels.to(precise.dtype)
-    return torch.nn.functional.cross_entropy(precise, labels)
+    return torch.nn.functional.cross_entropy(precise, labels, reduction="none")
 
 
 @dataclass
@@ -90,6 +95,7 @@ class StepContext:
         propagate: the engine's backward: accumulates the gradients of a scalar.
         silent: a context in which backward passes are not averaged over devices.
         targets: soft labels, shape (batch, classes), where there are any.
+        class_weights: what a row of each class counts in the loss, shape (classes,); 1 by default.
         course: what outlasts the batch.
         counts: False where the rows only stand in for some and their gradients are zero, see `Shares`.
     """
@@ -101,6 +107,7 @@ class StepContext:
     propagate: Callable[[Tensor], None]
     silent: Callable[[], AbstractContextManager[Any]] = nullcontext
     targets: Tensor | None = None
+    class_weights: Tensor | None = None
     course: Course = field(default_factory=Course)
     counts: bool = True
     _dropout: TorchState | None = field(default=None, init=False)
@@ -139,8 +146,21 @@ class StepContext:
         return found
 
     def loss(self, logits: Tensor) -> Tensor:
-        """Mean cross-entropy against the soft labels, where there are any, or the labels; a scalar."""
-        return cross_entropy(logits, self.labels if self.targets is None else self.targets)
+        """Mean cross-entropy against the soft labels, where there are any, or the labels; a scalar.
+
+        A row counts as much as its label's class does.
+        """
+        targets = self.labels if self.targets is None else self.targets
+        return self.mean(each_cross_entropy(logits, targets))
+
+    def mean(self, each: Tensor) -> Tensor:
+        """The mean of one number a row, shape (batch,), each times the weight of the row's class.
+
+        It is divided by the rows and not by their weights, so that neighbours in a batch do not matter.
+        """
+        if self.class_weights is not None:
+            each = each * self.class_weights[self.labels]
+        return each.mean()
 
     def grad(self, loss: Tensor, delta: Tensor, *, again: bool = False) -> Tensor:
         """d loss / d delta, of delta's shape and type; the weights' gradients stay as they are.

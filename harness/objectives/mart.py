@@ -56,7 +56,7 @@ class MART:
         margin = -torch.log1p(-others.clamp_max(1 - torch.finfo(others.dtype).eps))
         unsure = 1 - _probabilities(clean).gather(-1, ctx.labels.unsqueeze(-1)).squeeze(-1)
         smoothness = (each_kl(clean, moved) * unsure).mean()
-        return ctx.loss(moved) + margin.mean() + self.weight * smoothness
+        return ctx.loss(moved) + ctx.mean(margin) + self.weight * smoothness
 
 
 def _probabilities(logits: Tensor) -> Tensor:

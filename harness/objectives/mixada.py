@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 from typing import Any, ClassVar
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from attacks.victims.embedding import called_embedding
 from harness.errors import HarnessError
 from harness.layers import layers
-from harness.objectives.base import StepContext
+from harness.objectives.base import StepContext, each_cross_entropy
 from harness.objectives.limits import check
 
 
@@ -61,6 +61,7 @@ class MixADA:
         if target is None:
             target = nn.functional.one_hot(ctx.labels, plain.shape[-1]).to(plain.dtype)
         partner = torch.randperm(len(target), device=target.device)
+        other = replace(ctx, labels=ctx.labels[partner])
         share = float(torch.distributions.Beta(self.alpha, self.alpha).sample())
         depths = self.depths.split()
         depth = Fraction(depths[int(torch.randint(len(depths), ()))])
@@ -68,8 +69,10 @@ class MixADA:
         both = (real & real[partner]).unsqueeze(-1)
         with mixing(self._module(ctx.course.model, depth), partner, share, both):
             mixed = ctx.logits()
-        mixture = share * target + (1 - share) * target[partner]
-        return ctx.loss(plain) + self.weight * nn.functional.cross_entropy(mixed, mixture)
+        # Each share counts as much as the class of the text that it is a share of.
+        mixture = share * ctx.mean(each_cross_entropy(mixed, target))
+        mixture = mixture + (1 - share) * other.mean(each_cross_entropy(mixed, target[partner]))
+        return ctx.loss(plain) + self.weight * mixture
 
     def _module(self, model: Any, depth: Fraction) -> nn.Module:
         if depth == 0:

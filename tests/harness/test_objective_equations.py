@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -135,6 +136,20 @@ CASES: list[tuple[str, Callable[..., Tensor], dict[str, Any]]] = [
 NAMES = sorted(set(objectives.BUILTIN))
 ADVERSARIAL = ["fgm", "pgd", "freelb", "freelb++", "tavat", "vat", "trades", "mart"]
 """Those that climb freely in the space of embeddings, the same dropout mask in every pass."""
+
+ON_LABELS = [
+    "plain",
+    "neftune",
+    "fgm",
+    "pgd",
+    "freelb",
+    "freelb++",
+    "tavat",
+    "mixada",
+    "dne",
+    "awp",
+]
+"""Those whose losses all come from the labels."""
 
 
 @pytest.fixture
@@ -468,3 +483,33 @@ def test_a_weight_on_a_wrapper_is_refused() -> None:
         HarnessError, match="'awp' changes how the others train and takes no weight"
     ):
         combine([chosen("awp", weight=2.0)])
+
+
+@pytest.mark.usefixtures("doubles")
+def test_a_row_counts_as_its_class_does() -> None:
+    ctx = context(tiny.classifier(dropout=0.0).double())
+    weights = torch.tensor([0.3, 1.9])
+    expected = torch.nn.functional.cross_entropy(
+        ctx.logits(), LABELS, weight=weights, reduction="sum"
+    )
+    weighted = replace(ctx, class_weights=weights)
+    assert torch.isclose(objective("plain").loss(weighted), expected / len(LABELS))  # type: ignore[union-attr]
+
+
+@pytest.mark.usefixtures("doubles", "fixed_noise")
+@pytest.mark.parametrize("name", NAMES)
+def test_classes_that_count_twice_count_twice_in_every_objective(name: str) -> None:
+    """What is a loss on labels alone doubles; a divergence from answers stays as it is."""
+
+    def found(weight: float) -> tuple[float, dict[str, Tensor]]:
+        ctx = context(tiny.classifier(dropout=0.0).double())
+        torch.manual_seed(3)
+        weighted = replace(ctx, class_weights=torch.full((2,), weight))
+        return trained(objective(name), weighted)
+
+    (once, gradient), (twice, doubled) = found(1.0), found(2.0)
+    if name in ON_LABELS:
+        assert twice == pytest.approx(2 * once, rel=1e-9)
+        assert_same({n: 2 * value for n, value in gradient.items()}, doubled, 1e-9)
+    else:
+        assert once < twice <= 2 * once * (1 + 1e-9)

@@ -286,6 +286,31 @@ def test_a_balanced_training_with_attacks_has_rows_of_each_class_alike(tmp_path:
     assert result.rows == 2 * max(counts) + 11
 
 
+def test_weighted_classes_are_told_apart_where_one_is_rare(tmp_path: Path) -> None:
+    rows = tiny.examples(120)
+    few = [e for e in rows if e.label == 1][:6]
+    rare = [e for e in rows if e.label == 0] + few
+    answers = {}
+    for balance in ("none", "weights"):
+        loaded = tiny.loaded(tiny.classifier(dropout=0.0))
+        changes = {"balance": balance, "epochs": 2, "learning_rate": 1e-3}
+        train(
+            tiny.settings(tmp_path / balance / "model", **changes),
+            loaded,
+            rare,
+            tiny.examples(60, 1),
+            seed=5,
+            max_length=32,
+            work=tmp_path / balance / "work",
+            record=lambda event: None,
+        )
+        logits = loaded.model(
+            **tiny.inputs([e.text.strings[0] for e in tiny.examples(60, 1)])
+        ).logits
+        answers[balance] = float(logits.detach().softmax(-1)[:, 1].mean())
+    assert answers["none"] < 0.3 < answers["weights"]
+
+
 def test_patience_ends_a_training(tmp_path: Path) -> None:
     changes = {"epochs": 12, "learning_rate": 1e-8, "selection": {"patience": 2}}
     result, _, _ = run(tmp_path, changes)
