@@ -1,4 +1,4 @@
-"""The verbs of this package: train and tune. Nothing heavy is imported before it runs."""
+"""The verbs of this package: train, tune and lr-range. Nothing heavy is imported before it runs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ def register(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
     app.command()(train)
     app.command()(tune)
+    app.command("lr-range")(lr_range)
 
 
 def train(
@@ -73,3 +74,67 @@ def tune(
         typer.echo(f"  {key} = {value!r}")
     typer.echo(f"Trials: {', '.join(f'{n} {state}' for state, n in found.counts.items())}")
     typer.echo(f"Plan with these settings: {found.folder / TUNED}")
+
+
+def lr_range(
+    plan: Annotated[Path, typer.Argument(help="Plan file (TOML).")],
+    stage: Annotated[
+        str, typer.Option(help="train: the plan's [train] section; harden: its [harden] section.")
+    ] = "train",
+    steps: Annotated[
+        int, typer.Option(help="Optimizer steps, from the low rate to the high.")
+    ] = 100,
+    low: Annotated[float, typer.Option(help="Learning rate of the first step.")] = 1e-6,
+    high: Annotated[float, typer.Option(help="Learning rate of the last step.")] = 1e-1,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write every step's rate and loss there.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
+) -> None:
+    """Look for a learning rate: train briefly while it rises, and see where the loss falls.
+
+    Nothing is saved; the plan's objective, batches and adapter are used, its attacks are not.
+    """
+    import dataclasses
+    import json
+
+    from harness.models import load_classifier
+    from harness.plan import read_plan
+    from harness.preflight import check_training
+    from harness.rate_range import rate_range, table
+    from harness.session import data_of, section_of, stage_named, start_of, teacher_of
+    from reports.progress import progress
+    from reports.storage import probe_writable, write_atomic
+
+    chosen = stage_named(stage)
+    read = read_plan(plan)
+    section = section_of(read, chosen)
+    if json_file:
+        probe_writable(json_file.parent)
+    check_training(read, [chosen], Path())
+    prepared = data_of(read)
+    teacher = teacher_of(read, section)
+    found = rate_range(
+        section,
+        load_classifier(start_of(read, section), labels=prepared.labels, seed=read.seed),
+        prepared.train.rows,
+        seed=read.seed,
+        max_length=read.model.max_length,
+        steps=steps,
+        low=low,
+        high=high,
+        teacher=load_classifier(teacher, labels=prepared.labels) if teacher else None,
+        progress=progress(quiet),
+    )
+    if json_file:
+        points = [dataclasses.asdict(point) for point in found.points]
+        content = {"suggested": found.suggested, "diverged": found.diverged, "steps": points}
+        write_atomic(json_file, json.dumps(content, indent=1) + "\n")
+    typer.echo("     rate      loss  (smoothed)")
+    for line in table(found):
+        typer.echo(line)
+    if found.best is None or found.suggested is None:
+        typer.echo("No rate lowered the loss: a longer range (--steps, --high) may.")
+        raise typer.Exit(3)
+    typer.echo(f"Least loss: {found.best.smoothed:.4f} at {found.best.rate:.2e}")
+    typer.echo(f"Suggested: learning_rate = {found.suggested:.1e}  (a tenth of that)")

@@ -116,6 +116,7 @@ def train_run(
             "seen_attacks": seen_attacks(section),
             "seen_edits": seen_edits(section),
             "data": {facts.name: facts.fingerprint for facts in prepared.report.splits},
+            "learning_rate": result.learning_rate,
             "best_epoch": result.best_epoch,
             "blending": result.blending.to_dict() if result.blending else None,
             "history": [epoch.to_dict() for epoch in result.history],

@@ -33,6 +33,10 @@ LOST_OF, MOST_LOST = 200, 0.05
 costs is less (torch.amp's GradScaler grows every 2,000 steps and halves on the first overflow)."""
 
 
+class DivergedError(HarnessError):
+    """The training loss is not finite any more."""
+
+
 class RobustTrainer(Trainer):  # type: ignore[misc]
     """A Trainer that asks an objective for the loss of every training batch.
 
@@ -156,8 +160,9 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
     ) -> Tensor:
         """One micro-batch: gradients accumulate; returns its part of the step's mean loss.
 
-        Raises HarnessError when the loss is not finite, or too many gradients of inner steps are not,
-        with the weights as the last good step left them; and where one example does not fit in memory.
+        Raises DivergedError when the loss is not finite, HarnessError when too many gradients of inner
+        steps are not, with the weights as the last good step left them; and where one example does not
+        fit in memory.
         """
         self._place += 1
         try:
@@ -171,7 +176,7 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
             float(loss) / processes.count(), _count(inputs), self.course.lost, self.course.asked
         )
         if not math.isfinite(value):
-            raise HarnessError(
+            raise DivergedError(
                 f"The training loss became {value} at step {self.state.global_step + 1} (epoch "
                 f"{math.floor(self.state.epoch or 0) + 1}), on a batch that begins with "
                 f"{self._beginning(inputs)}. A lower learning_rate, more warmup or a smaller adv_lr "

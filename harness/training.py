@@ -33,6 +33,7 @@ from harness.blending import Blending, blend, snapshot
 from harness.board import Board
 from harness.checkpoints import AVERAGE, TRAINED, WorkFolder, memory_of, read_tensors
 from harness.keeper import Keeper, Record
+from harness.learning_rates import rate_of
 from harness.models import LoadedModel, save_classifier
 from harness.objectives.combining import combine
 from harness.overfitting import commonest
@@ -66,6 +67,7 @@ class TrainResult:
         stopped_early: whether patience ended it before the last epoch.
         rows: training rows an epoch, places for adversarial ones included.
         seconds: wall-clock of this call alone.
+        learning_rate: the highest of the schedule.
         blending: how the weights of that epoch were mixed with those from the start, where they were.
     """
 
@@ -74,6 +76,7 @@ class TrainResult:
     stopped_early: bool
     rows: int
     seconds: float
+    learning_rate: float
     blending: Blending | None = None
 
     @property
@@ -87,6 +90,7 @@ class TrainResult:
             "best_epoch": self.best_epoch,
             "stopped_early": self.stopped_early,
             "rows": self.rows,
+            "learning_rate": self.learning_rate,
             "blending": self.blending.to_dict() if self.blending else None,
             "epochs": [record.to_dict() for record in self.history],
         }
@@ -132,6 +136,8 @@ def train(
     if not processes.is_first():
         record = _unrecorded
     check_examples(train, validation, model.labels)
+    rate = rate_of(config, model.model)
+    given, config = config, config.model_copy(update={"learning_rate": rate})
     objective = combine(config.objective, config.plain_warmup)
     augment, selection = config.augment, config.selection
     turns = [recipes.load(name).using(own or {}) for name in augment.attacks] if augment else []
@@ -162,6 +168,10 @@ def train(
         )
 
     display = progress if progress and processes.is_first() else Quiet()
+    if given.learning_rate is None:
+        display.say(
+            f"learning rate {rate:g}, by the model's size; `withstand lr-range` looks closer"
+        )
     now = victim("now")
 
     def answers(examples: Sequence[Example]) -> Any:
@@ -258,6 +268,7 @@ def train(
         stopped_early=len(history) < config.epochs,
         rows=len(data),
         seconds=perf_counter() - started,
+        learning_rate=rate,
         blending=blending,
     )
     if processes.is_first():

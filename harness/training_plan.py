@@ -174,7 +174,8 @@ class Train(Section):
             as many as the commonest; "weights" weighs the loss of a row by rows / (classes * rows of its
             class) (King and Zeng, Political Analysis 2001).
         start: "base" (the pretrained weights) or "plain" (what `[train]` left; `[harden]` only).
-        learning_rate, weight_decay: AdamW's.
+        learning_rate: AdamW's; by default by the model's size and what is trained (`learning_rates`).
+        weight_decay: AdamW's.
         warmup: share of all steps over which the rate rises; then it falls along `schedule`.
         clip: gradient norm at which gradients are clipped.
         precision: of activations; weights stay in float32. "float16" needs a CUDA device.
@@ -205,7 +206,7 @@ class Train(Section):
     epochs: int = Field(default=3, ge=1)
     batch_size: int = Field(default=16, ge=1)
     accumulate: int = Field(default=1, ge=1)
-    learning_rate: float = Field(default=5e-5, gt=0.0)
+    learning_rate: float | None = Field(default=None, gt=0.0)
     weight_decay: float = Field(default=0.01, ge=0.0)
     warmup: float = Field(default=0.06, ge=0.0, lt=1.0)
     schedule: Literal["linear", "cosine", "constant"] = "linear"
