@@ -19,6 +19,7 @@ from reports.manifest import collect
 from reports.progress import Progress
 from reports.results import Results
 from reports.sessions import start_or_resume
+from suites.earlier import EVENT, evaluated_before
 from suites.evidence import Collector, Target, sample
 from suites.findings import audit_results, with_verdict
 from suites.preflight import recipes_of
@@ -95,6 +96,8 @@ def audit_run(
     ) as folder:
         began(folder.path)
         collector = _collector(plan, spec, prepared, folder, progress, options)
+        if all(event["event"] != EVENT for event in folder.events()):
+            folder.append(EVENT, models=evaluated_before(runs, folder))
         _collect(plan, collector)
         results = audit_results(folder)
         if baseline is not None:

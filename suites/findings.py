@@ -22,6 +22,7 @@ from reports.results import (
     empty,
 )
 from reports.statistics import Estimate
+from suites.earlier import EVENT, in_words
 from suites.evidence import describe_costs
 from suites.verdict import Verdict, decide
 
@@ -65,7 +66,8 @@ def audit_results(folder: RunFolder, kind: Kind = "audit") -> Results:
     ]
     test = [o for check, os in outcomes.items() if campaigns[check]["split"] == "test" for o in os]
     results["examples"] = summaries.worst_examples(test)
-    results["limits"] = list(LIMITS)
+    earlier = _last(events, EVENT).get("models", [])
+    results["limits"] = [*in_words(earlier), *LIMITS]
     return results
 
 

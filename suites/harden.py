@@ -22,7 +22,7 @@ from reports.progress import Progress
 from reports.results import Results, empty
 from reports.sessions import start_or_resume
 from suites.audit import AuditOptions, audit_run
-from suites.findings import LIMITS, run_info, with_verdict
+from suites.findings import run_info, with_verdict
 from suites.verdict import Verdict
 
 Work = Callable[[str | None, Callable[[Path], None]], Path]
@@ -123,7 +123,7 @@ def _conclude(
     hardened = comparison["after"]
     results["model"], results["data"] = hardened["model"], hardened["data"]
     results["examples"] = list(hardened["examples"])
-    results["limits"] = list(LIMITS)
+    results["limits"] = list(hardened["limits"])
     results["stages"] = [
         {"name": e["name"], "seconds": e["seconds"]} for e in events if e["event"] == "stage"
     ]
