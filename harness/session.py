@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from attacks.resources.own import file_hashes
 from harness.plan import Plan, PlanError
 from harness.training_plan import Train
+from reports.card import write_card
 from reports.folder import RunFolder
 from reports.manifest import collect
 from reports.progress import Progress
@@ -105,6 +106,9 @@ def train_run(
             "plan_digest": plan.digest,
             "stage": stage,
             "processes": processes.count(),
+            "labels": list(prepared.labels),
+            "source": plan.data.source,
+            "rows": {facts.name: facts.rows for facts in prepared.report.splits},
             "start": start,
             "start_fingerprint": loaded.fingerprint,
             "teacher": teacher,
@@ -121,7 +125,10 @@ def train_run(
             "blending": result.blending.to_dict() if result.blending else None,
             "history": [epoch.to_dict() for epoch in result.history],
         }
-        write_atomic(Path(section.output) / RECORD, to_json(record, indent=1) + "\n")
+        output = Path(section.output)
+        write_atomic(output / RECORD, to_json(record, indent=1) + "\n")
+        write_atomic(output / "plan.toml", plan.to_toml())
+        write_card(output, record)
         folder.append("model", path=section.output, **record)
         folder.write_manifest(collect(seeds={"run": plan.seed}, files=file_hashes(own)))
         results = empty("train", run_info(folder))

@@ -12,8 +12,10 @@ from attacks.engine.scheduler import EngineConfig
 from attacks.resources.own import file_hashes
 from harness.data_report import DataReport
 from harness.plan import Gate, Plan
-from harness.session import Stage, data_of, section_of
+from harness.session import Stage, data_of, model_record, section_of
+from reports.card import write_card
 from reports.compare import compare_runs
+from reports.errors import ReportError
 from reports.folder import RunFolder
 from reports.manifest import collect
 from reports.progress import Progress
@@ -108,6 +110,8 @@ def audit_run(
         files = file_hashes(plan.resources.resolve())
         folder.write_manifest(collect(seeds={"run": plan.seed}, files=files))
         folder.finish(results)
+        if options.limit is None:
+            _draw_card(spec, folder, progress)
         return Audited(folder.path, verdict, results)
 
 
@@ -152,6 +156,16 @@ def _collector(
         config=options.engine,
         cache=cache,
     )
+
+
+def _draw_card(spec: str, folder: RunFolder, progress: Progress) -> None:
+    """The audit's figures into the card of a model that was trained here; no audit fails for that."""
+    record = model_record(spec)
+    if record:
+        try:
+            write_card(Path(spec), record, folder)
+        except ReportError as error:
+            progress.say(f"The model's card was not drawn: {error}")
 
 
 def data_info(report: DataReport) -> dict[str, Any]:

@@ -1,0 +1,168 @@
+"""The card of a trained model: README.md in its folder, as model hubs show it.
+
+It says what the model is, how it was trained and on what, and, after an audit, what it withstands. It is
+drawn from the model's own record and the audit's run alone. A card that a person has written is left.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from reports.folder import RunFolder
+from reports.markdown import MARKS, code, table, text
+from reports.render import view
+from reports.storage import write_atomic
+from reports.view import Report
+
+NAME = "README.md"
+MARK = "<!-- Drawn by withstand, again after each audit. Take this line out to keep what you write. -->"
+_SHOWN = ("clean", "attacks", "gaps")
+
+
+def write_card(model: Path, record: Mapping[str, Any], audit: RunFolder | None = None) -> bool:
+    """Write the card of the model in a folder; False where a person's own stands there.
+
+    Args:
+        record: what the model says about its training (`withstand.json`).
+        audit: a finished audit of it.
+    """
+    path = model / NAME
+    if path.is_file() and MARK not in path.read_text(encoding="utf-8", errors="replace"):
+        return False
+    results = audit.results() if audit else None
+    write_atomic(path, card(record, view(audit) if audit else None, results))
+    return True
+
+
+def card(
+    record: Mapping[str, Any],
+    audit: Report | None = None,
+    results: Mapping[str, Any] | None = None,
+) -> str:
+    """The whole card; `audit` and `results` are of one run."""
+    lines = [*_front(record, results), MARK, "", f"# {text(str(record['plan']))}", ""]
+    labels = ", ".join(code(str(label)) for label in record.get("labels", ()))
+    lines += [
+        f"A text classifier ({labels}), fine-tuned from {code(str(record['start']))} with Withstand. "
+        f"The whole plan is in {code('plan.toml')}, the record of the training in "
+        f"{code('withstand.json')}.",
+        "",
+        *_audit(audit),
+        "## Training",
+        "",
+        *_pairs(_training(record)),
+        "",
+        *_history(record["history"]),
+        "",
+        "## Data",
+        "",
+        *_pairs(_data(record)),
+        "",
+        "## Use",
+        "",
+        "```python",
+        "from transformers import pipeline",
+        "",
+        'classify = pipeline("text-classification", model="PATH/TO/THIS/FOLDER")',
+        "```",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _front(record: Mapping[str, Any], results: Mapping[str, Any] | None) -> list[str]:
+    """What hubs read. JSON is YAML, so values are written as that."""
+    front: dict[str, Any] = {
+        "library_name": "transformers",
+        "pipeline_tag": "text-classification",
+        "tags": ["withstand", "robustness"],
+    }
+    start = str(record["start"])
+    if not start.startswith("bundle:") and not Path(start).exists():
+        front["base_model"] = start
+    clean = (results or {}).get("clean", {}).get("test")
+    if clean and clean["accuracy"]["value"] is not None:
+        metric = {"type": "accuracy", "value": round(clean["accuracy"]["value"], 4)}
+        entry = {
+            "task": {"type": "text-classification"},
+            "dataset": {
+                "name": record.get("source"),
+                "type": record.get("source"),
+                "split": "test",
+            },
+            "metrics": [metric],
+        }
+        front["model-index"] = [{"name": record["plan"], "results": [entry]}]
+    return ["---", *(f"{key}: {json.dumps(value)}" for key, value in front.items()), "---"]
+
+
+def _audit(audit: Report | None) -> list[str]:
+    lines = ["## What it withstands", ""]
+    if audit is None:
+        return [*lines, "It has not been audited: `withstand audit` draws its figures here.", ""]
+    verdict = audit.verdict
+    lines += [
+        f"{MARKS[verdict.value]} **{text(verdict.word)}.** {text(verdict.heading)} "
+        + " ".join(text(sentence) for sentence in audit.summary),
+        "",
+    ]
+    for section in audit.sections:
+        if section.key in _SHOWN:
+            lines += [f"### {text(section.title)}", "", *table(section.table), ""]
+            for note in filter(None, (section.intro, *section.notes)):
+                lines += [text(note), ""]
+    lines += ["### What was not tested", ""]
+    lines += [f"- {text(limit)}" for limit in audit.limits]
+    return [*lines, "", f"Audit {code(audit.run_id)}, {text(audit.created)} UTC.", ""]
+
+
+def _training(record: Mapping[str, Any]) -> dict[str, str]:
+    found = {
+        "Objective": ", ".join(code(str(part["name"])) for part in record["objective"]),
+        "Attacks on training texts": ", ".join(
+            code(name) for name in (record.get("augment") or {}).get("attacks", ())
+        ),
+        "Attacks that are not unseen any more": ", ".join(map(code, record["seen_attacks"])),
+        "Learning rate": f"{record['learning_rate']:g}" if "learning_rate" in record else "",
+        "Kept": f"epoch {record['best_epoch'] + 1}, by {code(record['selected_by'])} on validation",
+        "Blended": "",
+        "Teacher": code(str(record["teacher"])) if record.get("teacher") else "",
+        "Started from": f"{code(str(record['start']))}, {code(record['start_fingerprint'])}",
+        "Plan": f"SHA-256 {code(record['plan_digest'])}",
+        "Run": code(str(record["run"])),
+    }
+    if record.get("blending"):
+        share = record["blending"]["share"]
+        found["Blended"] = f"{share:.0%} of the trained weights, the rest those it started from"
+    return found
+
+
+def _data(record: Mapping[str, Any]) -> dict[str, str]:
+    found = {"Source": code(str(record.get("source")))}
+    rows = record.get("rows", {})
+    for name, fingerprint in record["data"].items():
+        count = f"{rows[name]:,} rows, " if name in rows else ""
+        found[f"Split {name}"] = f"{count}fingerprint {code(fingerprint)}"
+    return found
+
+
+def _pairs(found: Mapping[str, str]) -> list[str]:
+    rows = [f"| {key} | {value} |" for key, value in found.items() if value]
+    return ["| | |", "| --- | --- |", *rows]
+
+
+def _history(epochs: list[Mapping[str, Any]]) -> list[str]:
+    """The epochs' losses and accuracies on validation texts."""
+    lines = [
+        "| Epoch | Training loss | Validation loss | Validation accuracy |",
+        "| ---: | ---: | ---: | ---: |",
+    ]
+    for epoch in epochs:
+        trained = epoch.get("train_loss")
+        lines.append(
+            f"| {epoch['epoch'] + 1} | {'' if trained is None else f'{trained:.3f}'} "
+            f"| {epoch['validation_loss']:.3f} | {epoch['correct'] / epoch['n']:.1%} |"
+        )
+    return lines
