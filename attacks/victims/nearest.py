@@ -89,9 +89,11 @@ class HuggingFaceNearestWords:
             return answers
         table, ids, words = self._table
         asked = torch.tensor([batch[n][0] for n in single], device=table.device)
-        cosines = self._vectors(asked) @ table.T
+        # One at a time, for a product of other shape is rounded otherwise: what shares the batch decides
+        # nothing.
+        cosines = torch.stack([table @ vector for vector in self._vectors(asked)])
         cosines[ids == asked.unsqueeze(1)] = ITSELF
-        # Rounded and ordered by number among equals: what shares the batch decides nothing.
+        # Rounded and ordered by number among equals, for other machines and thread counts.
         scores = (cosines * 10**DECIMALS).round()
         top = scores.topk(min(MOST, scores.shape[1]), dim=1)
         for n, values, places in zip(
