@@ -1,4 +1,7 @@
-"""The verbs of this package: train, tune and lr-range. Nothing heavy is imported before it runs."""
+"""The verbs of this package: data, train, tune, lr-range.
+
+Nothing heavy is imported before a verb runs.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,29 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
+    app.command()(data)
     app.command()(train)
     app.command()(tune)
     app.command("lr-range")(lr_range)
+
+
+def data(
+    plan: Annotated[Path, typer.Argument(help="Plan file (TOML).")],
+    suspects: Annotated[
+        int, typer.Option(min=0, help="List so many training texts whose label looks wrong.")
+    ] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
+) -> None:
+    """Show a plan's data: splits, labels, lengths, duplicates between splits, label suspects."""
+    import json
+
+    from harness.inspection import inspect, lines
+    from harness.plan import read_plan
+    from reports.progress import progress
+
+    found = inspect(read_plan(plan), suspects=suspects, progress=progress(quiet))
+    typer.echo(json.dumps(found, indent=1) if as_json else "\n".join(lines(found)))
 
 
 def train(
@@ -86,9 +109,7 @@ def lr_range(
     ] = 100,
     low: Annotated[float, typer.Option(help="Learning rate of the first step.")] = 1e-6,
     high: Annotated[float, typer.Option(help="Learning rate of the last step.")] = 1e-1,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write every step's rate and loss there.")
-    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
 ) -> None:
     """Look for a learning rate: train briefly while it rises, and see where the loss falls.
@@ -101,16 +122,13 @@ def lr_range(
     from harness.models import load_classifier
     from harness.plan import read_plan
     from harness.preflight import check_training
-    from harness.rate_range import rate_range, table
+    from harness.rate_range import conclusion, rate_range, table
     from harness.session import data_of, section_of, stage_named, start_of, teacher_of
     from reports.progress import progress
-    from reports.storage import probe_writable, write_atomic
 
     chosen = stage_named(stage)
     read = read_plan(plan)
     section = section_of(read, chosen)
-    if json_file:
-        probe_writable(json_file.parent)
     check_training(read, [chosen], Path())
     prepared = data_of(read)
     teacher = teacher_of(read, section)
@@ -126,15 +144,13 @@ def lr_range(
         teacher=load_classifier(teacher, labels=prepared.labels) if teacher else None,
         progress=progress(quiet),
     )
-    if json_file:
+    if as_json:
         points = [dataclasses.asdict(point) for point in found.points]
         content = {"suggested": found.suggested, "diverged": found.diverged, "steps": points}
-        write_atomic(json_file, json.dumps(content, indent=1) + "\n")
-    typer.echo("     rate      loss  (smoothed)")
-    for line in table(found):
-        typer.echo(line)
-    if found.best is None or found.suggested is None:
-        typer.echo("No rate lowered the loss: a longer range (--steps, --high) may.")
+        typer.echo(json.dumps(content, indent=1))
+    else:
+        typer.echo(
+            "\n".join(["     rate      loss  (smoothed)", *table(found), *conclusion(found)])
+        )
+    if found.suggested is None:
         raise typer.Exit(3)
-    typer.echo(f"Least loss: {found.best.smoothed:.4f} at {found.best.rate:.2e}")
-    typer.echo(f"Suggested: learning_rate = {found.suggested:.1e}  (a tenth of that)")

@@ -53,9 +53,9 @@ class Data(Section):
     """Where the texts come from and how they are split.
 
     Attributes:
-        source: a bundle, a file (CSV, JSONL, Parquet), a folder or a Hugging Face id. With
-            `validation` and `test` unset, one source is split by `group` (or at random without one).
-        validation, test: files or `source:split` names of splits that exist already.
+        source: a bundle, a file (CSV, JSONL, Parquet), a folder or a Hugging Face id.
+        validation, test: files or `source:split` names of splits that exist already. One that is not
+            given is made of `source`, by `group` (or at random without one) and balanced by label.
         text: columns shown to the model, in order.
         label: column with the label; `group`: column whose values never stand in two splits.
         shares: train, validation and test shares of a split made here.
@@ -81,8 +81,6 @@ class Data(Section):
     def _shares_are_shares(self) -> Self:
         if min(self.shares) < 0 or abs(sum(self.shares) - 1) > 1e-6:
             raise ValueError("shares must be three numbers from 0 that add up to 1")
-        if (self.validation is None) != (self.test is None):
-            raise ValueError("give both validation and test, or neither")
         return self
 
 

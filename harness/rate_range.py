@@ -216,3 +216,13 @@ def table(found: RateRange, rows: int = 20) -> list[str]:
         mark = "least" if point is best else ""
         lines.append(f"{point.rate:9.2e}  {point.smoothed:8.4f}  {bar}{mark}")
     return lines
+
+
+def conclusion(found: RateRange) -> list[str]:
+    """What follows from it, in words."""
+    if found.best is None or found.suggested is None:
+        return ["No rate lowered the loss: a longer range (--steps, --high) may."]
+    return [
+        f"Least loss: {found.best.smoothed:.4f} at {found.best.rate:.2e}",
+        f"Suggested: learning_rate = {found.suggested:.1e}  (a tenth of that)",
+    ]

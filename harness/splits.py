@@ -167,30 +167,38 @@ def stratified_order(rows: Iterable[Example], seed: int, role: str) -> tuple[Exa
 
 
 def _load(data: Data, seed: int, labels: Sequence[str]) -> tuple[dict[str, Split], Oddities]:
-    if data.validation is None or data.test is None:
-        whole = load_rows(
-            data.source, text=data.text, label=data.label, group=data.group, labels=labels
-        )
+    named = {"validation": data.validation, "test": data.test}
+    missing = [name for name, source in named.items() if source is None]
+    whole = load_rows(
+        data.source, text=data.text, label=data.label, group=data.group, labels=labels
+    )
+    made = {"train": dataclasses.replace(whole, name="train")}
+    if missing:
         _check_classes(whole, data)
-        parts = _assign(whole.rows, data.shares, seed)
-        made = {
-            name: dataclasses.replace(whole, name=name, rows=tuple(part))
-            for name, part in zip(NAMES, parts, strict=True)
-        }
-        return made, whole.oddities
-    given: dict[str, Split] = {}
-    for name, source in zip(NAMES, (data.source, data.validation, data.test), strict=True):
-        given[name] = load_rows(
+        wanted = [
+            share if name in ("train", *missing) else 0.0
+            for name, share in zip(NAMES, data.shares, strict=True)
+        ]
+        parts = _assign(whole.rows, [share / sum(wanted) for share in wanted], seed)
+        for name, part in zip(NAMES, parts, strict=True):
+            if name in ("train", *missing):
+                made[name] = dataclasses.replace(whole, name=name, rows=tuple(part))
+    given = {
+        name: load_rows(
             source,
             text=data.text,
             label=data.label,
             group=data.group,
             # What the training rows know is what the model will know.
-            labels=labels or (given["train"].labels if given else ()),
+            labels=labels or whole.labels,
             name=name,
         )
-    oddities = sum((split.oddities for split in given.values()), Oddities())
-    return _with_distinct_ids(given), oddities
+        for name, source in named.items()
+        if source is not None
+    }
+    oddities = sum((split.oddities for split in given.values()), whole.oddities)
+    found = {name: (made | given)[name] for name in NAMES}
+    return (_with_distinct_ids(found) if given else found), oddities
 
 
 def _with_distinct_ids(splits: dict[str, Split]) -> dict[str, Split]:

@@ -62,7 +62,6 @@ def test_all_mistakes_are_reported_at_once() -> None:
     ("changes", "expected"),
     [
         ({"data": {"source": "d", "shares": [0.5, 0.5, 0.5]}}, "add up to 1"),
-        ({"data": {"source": "d", "test": "t.csv"}}, "both validation and test"),
         ({"gates": [{"metric": "m", "why": "w"}]}, "exactly one of at_least and at_most"),
         (
             {"train": {"output": "o", "selection": {"metric": "robust_accuracy"}}},

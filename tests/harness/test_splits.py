@@ -118,6 +118,24 @@ def test_small_data_without_groups_come_out_as_asked(tmp_path: Path) -> None:
     assert prepared.test.balance == {"a": 2, "b": 2}
 
 
+@pytest.mark.parametrize(("named", "made"), [("test", "validation"), ("validation", "test")])
+def test_a_split_that_is_not_given_is_made_of_the_source(
+    named: str, made: str, tmp_path: Path
+) -> None:
+    source = write(tmp_path, rows_of(200, groups=50))
+    others = [{"text": unlike(1000 + n), "label": "ab"[n % 2], "g": "own"} for n in range(12)]
+    data = Data(source=source, group="g", **{named: write(tmp_path, others, "own.jsonl")})  # type: ignore[arg-type]
+    prepared = prepare(data, 0)
+    splits = {split.name: split for split in (prepared.train, prepared.validation, prepared.test)}
+    assert len(splits[named]) == 12
+    assert len(splits[made]) == pytest.approx(200 / 9, abs=4)
+    assert len(splits["train"]) + len(splits[made]) == 200
+    balance = splits[made].balance
+    assert balance["a"] == pytest.approx(balance["b"], abs=4)
+    families = [{row.group for row in splits[name].rows} for name in ("train", made)]
+    assert not families[0] & families[1]
+
+
 def test_exact_duplicates_never_stand_in_two_splits(tmp_path: Path) -> None:
     rows = [{"text": unlike(n % 50), "label": "ab"[n % 2]} for n in range(200)]
     prepared = prepare(Data(source=write(tmp_path, rows)), 0)
