@@ -42,8 +42,9 @@ bench-attacks: $(VENV)/.installed-test  ## campaigns beside the models' own time
 	$(BIN)/python benchmarks/ensemble.py models/rt-plain
 	$(BIN)/python benchmarks/memory.py
 
-bench-training: $(VENV)/.installed-test  ## what a step of each training objective costs
+bench-training: $(VENV)/.installed-test  ## what a step of each objective costs; epochs and attacks beside other trainers
 	$(BIN)/python benchmarks/objectives.py
+	$(BIN)/python benchmarks/training.py
 
 bench-cuda: $(VENV)/.installed-test  ## the same at BERT-base size on a GPU; needs a CUDA build of torch
 	@$(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' || { echo "torch sees no CUDA device." >&2; exit 2; }

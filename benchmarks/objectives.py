@@ -10,6 +10,7 @@ and the most. NAME:KEY=VALUE sets a parameter (`freelb:steps=3`).
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 from statistics import median
 from time import perf_counter
@@ -22,8 +23,10 @@ from harness import objectives
 from harness.batches import Collator, Row
 from harness.embedding import EmbeddingTap
 from harness.models import load_classifier
-from harness.objectives.base import StepContext, StepObjective
+from harness.objectives.base import Course, Remembering, StepContext, StepObjective
+from harness.objectives.combining import combine
 from harness.splits import load_split
+from harness.training_plan import Objective
 
 BATCH, TOKENS = 16, 32
 
@@ -41,6 +44,8 @@ class Stepper:
         long = [
             Row(e, row.label) for e, row in zip(encodings, rows, strict=True) if len(e) == TOKENS
         ]
+        self.tokenizer, self.teacher = loaded.tokenizer, copy.deepcopy(loaded.model)
+        self.teacher.requires_grad_(False)
         self.model, self.tap = loaded.model.train(), EmbeddingTap(loaded.model)
         collate = Collator.of(loaded.tokenizer)
         starts = range(0, len(long) - BATCH, BATCH)
@@ -48,8 +53,13 @@ class Stepper:
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-5, fused=True)
 
     def seconds(self, objective: Any) -> float:
+        course = Course(self.model, self.tokenizer, self.teacher)
+        if isinstance(objective, Remembering):
+            objective.before_step(course)  # what it does once
         started = perf_counter()
         for batch in self.batches:
+            if isinstance(objective, Remembering):
+                objective.before_step(course)
             inputs = {key: value for key, value in batch.items() if key != "labels"}
             ctx = StepContext(
                 model=self.model,
@@ -57,6 +67,7 @@ class Stepper:
                 labels=batch["labels"],
                 tap=self.tap,
                 propagate=lambda loss: loss.backward(),
+                course=course,
             )
             if isinstance(objective, StepObjective):
                 objective.step(ctx)
@@ -71,7 +82,8 @@ class Stepper:
 def made(name: str) -> Any:
     name, _, setting = name.partition(":")
     key, _, value = setting.partition("=")
-    return objectives.load(name, {key: json.loads(value)} if key else {})
+    parameters = {key: json.loads(value)} if key else {}
+    return combine([Objective(name=name, parameters=parameters)])
 
 
 def main() -> None:

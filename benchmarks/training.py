@@ -1,6 +1,6 @@
 """Whole trainings beside those of the field's own trainers, on the same film reviews and MiniLM:
 
-    python benchmarks/training.py [--rows N] [--pairs P] [--batch-size B] [--adversarial N]
+    python benchmarks/training.py [--rows N] [--pairs P] [--batch-size B] [--adversarial N] [--parts ...]
 
 First an epoch of plain training: `transformers.Trainer` with its defaults against ours with the same
 batch size, rate and schedule. Ours evaluates and seals its checkpoint within its time; both have their
@@ -113,7 +113,10 @@ def attacked_by_textattack(
     loaded = fresh(str(model))
     wrapper = package.models.wrappers.HuggingFaceModelWrapper(loaded.model, loaded.tokenizer)
     attack = package.attack_recipes.DeepWordBugGao2018.build(wrapper)
-    data = package.datasets.Dataset([(row.text.strings[0], row.label) for row in rows])
+    # A tuple: its trainer adds one to what is a list by default.
+    data = package.datasets.Dataset(
+        [(row.text.strings[0], row.label) for row in rows], input_columns=("text",)
+    )
     trainer = package.Trainer(
         wrapper,
         "classification",
@@ -155,20 +158,27 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--batch-size", type=int, default=8, help="8 is the Trainer's default")
     parser.add_argument("--adversarial", type=int, default=16)
+    parser.add_argument("--parts", default="plain,attacks", help="plain, attacks or both")
     options = parser.parse_args()
     rows, others = rows_of(options.rows)
+    parts = options.parts.split(",")
     with TemporaryDirectory() as name:
         folder = Path(name)
+        if "plain" not in parts:
+            by_us(fresh(), rows, others, folder / "ours0", batch_size=options.batch_size)
         ratios, seconds = [], []
-        for pair in range(options.pairs):
+        for pair in range(options.pairs if "plain" in parts else 0):
             theirs = by_transformers(rows, options.batch_size, folder / f"theirs{pair}")
             ours, _ = by_us(
                 fresh(), rows, others, folder / f"ours{pair}", batch_size=options.batch_size
             )
             ratios.append(theirs / ours)
             seconds.append((theirs, ours))
-        detail = ", ".join(f"{a:.1f} s / {b:.1f} s" for a, b in seconds)
-        show(f"plain, {len(rows)} rows, batch {options.batch_size}", ratios, detail)
+        if ratios:
+            detail = ", ".join(f"{a:.1f} s / {b:.1f} s" for a, b in seconds)
+            show(f"plain, {len(rows)} rows, batch {options.batch_size}", ratios, detail)
+        if "attacks" not in parts:
+            return
         model = folder / "ours0" / "model"
         ratios, seconds = [], []
         for pair in range(options.pairs):

@@ -107,11 +107,6 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
         # What 4.57 reads instead of `loss_is_scaled_for_ga`.
         self.model_accepts_loss_kwargs = False
         self.remove_callback(PrinterCallback)
-        if isinstance(objective, StepObjective) and self.is_deepspeed_enabled:
-            raise HarnessError(
-                "Objectives with several backward passes a step (freelb) do not run under DeepSpeed, "
-                "which counts every pass as a micro-batch. Use DDP or FSDP."
-            )
 
     def create_optimizer(self, *given: Any) -> torch.optim.Optimizer:
         """As the Trainer's own, but for learning rates that fall from layer to layer."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,9 @@ from tests.suites import project
 from tests.suites.killed import ROOT
 
 REFUSED = ("diverging", "uneven")
+QUICK = ("plain", "accumulated", "tavat", "trades", "attacked", *REFUSED)
+"""Cases of the quick tests; the others are marked slow."""
+Found = Callable[[str], tuple[Any, Any]]
 
 
 @given(
@@ -65,26 +70,37 @@ def launch(*program: str, count: int = 2) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Any, Any]]:
-    """Of every case what one process found and what two did."""
-    alone, two = tmp_path_factory.mktemp("alone"), tmp_path_factory.mktemp("two")
-    for folder, count in ((alone, 1), (two, 2)):
-        done = launch("-m", "tests.harness.together", str(folder), count=count)
-        assert done.returncode == 0, done.stderr
-    return {
-        case: (
-            json.loads((alone / f"{case}.json").read_text()),
-            json.loads((two / f"{case}.json").read_text()),
-        )
+def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
+    """Of a case what one process found and what two did; each program runs several."""
+
+    @functools.cache
+    def results(quick: bool) -> dict[str, tuple[Any, Any]]:
+        alone, two = tmp_path_factory.mktemp("alone"), tmp_path_factory.mktemp("two")
+        cases = [case for case in CASES if (case in QUICK) == quick]
+        for folder, count in ((alone, 1), (two, 2)):
+            done = launch("-m", "tests.harness.together", str(folder), *cases, count=count)
+            assert done.returncode == 0, done.stderr
+        return {
+            case: (
+                json.loads((alone / f"{case}.json").read_text()),
+                json.loads((two / f"{case}.json").read_text()),
+            )
+            for case in cases
+        }
+
+    return lambda case: results(case in QUICK)[case]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, marks=() if case in QUICK else pytest.mark.slow)
         for case in CASES
-    }
-
-
-@pytest.mark.parametrize("case", [case for case in CASES if case not in REFUSED])
-def test_two_processes_have_the_losses_and_weights_of_one(
-    case: str, found: dict[str, tuple[Any, Any]]
-) -> None:
-    alone, two = found[case]
+        if case not in REFUSED
+    ],
+)
+def test_two_processes_have_the_losses_and_weights_of_one(case: str, found: Found) -> None:
+    alone, two = found(case)
     assert len(two["history"]) == len(alone["history"]) > 1
     for left, right in zip(alone["history"], two["history"], strict=True):
         assert right["train_loss"] == pytest.approx(left["train_loss"], rel=1e-4)
@@ -94,24 +110,24 @@ def test_two_processes_have_the_losses_and_weights_of_one(
         assert two["weights"][name] == pytest.approx(values, abs=2e-4), name
 
 
-def test_attacks_on_training_rows_are_the_same(found: dict[str, tuple[Any, Any]]) -> None:
+def test_attacks_on_training_rows_are_the_same(found: Found) -> None:
     def attacked(events: list[dict[str, Any]]) -> list[Any]:
         rows = [event for event in events if event["event"] == "augmentation"]
         return [(e["epoch"], e["part"], e["adversarial"], e["statuses"]) for e in rows]
 
-    alone, two = found["attacked"]
+    alone, two = found("attacked")
     assert attacked(alone["events"]) == attacked(two["events"])
     assert sum(item[2] for item in attacked(two["events"])) > 0
 
 
-def test_a_loss_that_diverges_ends_all_processes(found: dict[str, tuple[Any, Any]]) -> None:
-    for side in found["diverging"]:
+def test_a_loss_that_diverges_ends_all_processes(found: Found) -> None:
+    for side in found("diverging"):
         assert "The training loss became" in side["refused"]
 
 
-def test_a_batch_that_cannot_be_shared_is_refused(found: dict[str, tuple[Any, Any]]) -> None:
-    assert "history" in found["uneven"][0]
-    assert "2 processes cannot share evenly" in found["uneven"][1]["refused"]
+def test_a_batch_that_cannot_be_shared_is_refused(found: Found) -> None:
+    assert "history" in found("uneven")[0]
+    assert "2 processes cannot share evenly" in found("uneven")[1]["refused"]
 
 
 def test_a_killed_training_of_two_goes_on_to_the_same_weights(tmp_path: Path) -> None:
@@ -144,3 +160,18 @@ def test_verbs_for_one_process_say_so(
     monkeypatch.setenv("RANK", "1")
     assert invoke(["audit", "plan.toml"]) == 2
     assert "`withstand audit` runs in one process, and 2 were launched" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("variable", "name"), list(processes.DIVIDING.items()))
+def test_divided_weights_are_refused_before_a_model_loads(
+    variable: str,
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = project.project(tmp_path)
+    monkeypatch.setenv(variable, "true")
+    assert invoke(["train", str(path), "-o", str(tmp_path / "runs")]) == 2
+    assert f"configured for {name}" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()

@@ -1,7 +1,7 @@
 """Trainings that two processes make together, or one alone: run as a program by the tests.
 
-Usage: together.py FOLDER, under torchrun. Of each case FOLDER/CASE.json has the history, the events and
-some of each weight; a case that is refused leaves its message there.
+Usage: together.py FOLDER CASE…, under torchrun. Of each case FOLDER/CASE.json has the history, the
+events and some of each weight; a case that is refused leaves its message there.
 """
 
 from __future__ import annotations
@@ -88,13 +88,13 @@ def run(folder: Path, case: str) -> None:
         (folder / f"{case}.json").write_text(json.dumps(found), encoding="utf-8")
 
 
-def main(folder: Path) -> None:
-    """All cases."""
+def main(folder: Path, cases: list[str]) -> None:
+    """Some cases, one after the other."""
     torch.set_num_threads(1)
     perturbations._masked = fixed
-    for case in CASES:
+    for case in cases:
         run(folder, case)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])
