@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +23,8 @@ from tests.suites import project
 from tests.suites.killed import ROOT
 
 REFUSED = ("diverging", "uneven")
-QUICK = ("plain", "accumulated", "tavat", "trades", "attacked", *REFUSED)
-"""Cases of the quick tests; the others are marked slow."""
-Found = Callable[[str], tuple[Any, Any]]
+QUICK = ("plain", "accumulated")
+"""Cases of the quick test, with inner steps and without; all of them are marked slow."""
 
 
 @given(
@@ -69,38 +67,21 @@ def launch(*program: str, count: int = 2) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
-    """Of a case what one process found and what two did; each program runs several."""
+def results(folder: Path, cases: Sequence[str]) -> dict[str, tuple[Any, Any]]:
+    """Of each case what one process found and what two did."""
+    for count in (1, 2):
+        (folder / str(count)).mkdir()
+        done = launch("-m", "tests.harness.together", str(folder / str(count)), *cases, count=count)
+        assert done.returncode == 0, done.stderr
 
-    @functools.cache
-    def results(quick: bool) -> dict[str, tuple[Any, Any]]:
-        alone, two = tmp_path_factory.mktemp("alone"), tmp_path_factory.mktemp("two")
-        cases = [case for case in CASES if (case in QUICK) == quick]
-        for folder, count in ((alone, 1), (two, 2)):
-            done = launch("-m", "tests.harness.together", str(folder), *cases, count=count)
-            assert done.returncode == 0, done.stderr
-        return {
-            case: (
-                json.loads((alone / f"{case}.json").read_text()),
-                json.loads((two / f"{case}.json").read_text()),
-            )
-            for case in cases
-        }
+    def read(count: int, case: str) -> Any:
+        return json.loads((folder / str(count) / f"{case}.json").read_text(encoding="utf-8"))
 
-    return lambda case: results(case in QUICK)[case]
+    return {case: (read(1, case), read(2, case)) for case in cases}
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(case, marks=() if case in QUICK else pytest.mark.slow)
-        for case in CASES
-        if case not in REFUSED
-    ],
-)
-def test_two_processes_have_the_losses_and_weights_of_one(case: str, found: Found) -> None:
-    alone, two = found(case)
+def assert_alike(alone: dict[str, Any], two: dict[str, Any]) -> None:
+    """The same losses, hits and weights but for rounding."""
     assert len(two["history"]) == len(alone["history"]) > 1
     for left, right in zip(alone["history"], two["history"], strict=True):
         assert right["train_loss"] == pytest.approx(left["train_loss"], rel=1e-4)
@@ -110,26 +91,49 @@ def test_two_processes_have_the_losses_and_weights_of_one(case: str, found: Foun
         assert two["weights"][name] == pytest.approx(values, abs=2e-4), name
 
 
-def test_attacks_on_training_rows_are_the_same(found: Found) -> None:
+def test_two_processes_come_to_what_one_does(tmp_path: Path) -> None:
+    for alone, two in results(tmp_path, QUICK).values():
+        assert_alike(alone, two)
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Any, Any]]:
+    """What came of every case."""
+    return results(tmp_path_factory.mktemp("cases"), list(CASES))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", [case for case in CASES if case not in REFUSED])
+def test_two_processes_have_the_losses_and_weights_of_one(
+    case: str, found: dict[str, tuple[Any, Any]]
+) -> None:
+    assert_alike(*found[case])
+
+
+@pytest.mark.slow
+def test_attacks_on_training_rows_are_the_same(found: dict[str, tuple[Any, Any]]) -> None:
     def attacked(events: list[dict[str, Any]]) -> list[Any]:
         rows = [event for event in events if event["event"] == "augmentation"]
         return [(e["epoch"], e["part"], e["adversarial"], e["statuses"]) for e in rows]
 
-    alone, two = found("attacked")
+    alone, two = found["attacked"]
     assert attacked(alone["events"]) == attacked(two["events"])
     assert sum(item[2] for item in attacked(two["events"])) > 0
 
 
-def test_a_loss_that_diverges_ends_all_processes(found: Found) -> None:
-    for side in found("diverging"):
+@pytest.mark.slow
+def test_a_loss_that_diverges_ends_all_processes(found: dict[str, tuple[Any, Any]]) -> None:
+    for side in found["diverging"]:
         assert "The training loss became" in side["refused"]
 
 
-def test_a_batch_that_cannot_be_shared_is_refused(found: Found) -> None:
-    assert "history" in found("uneven")[0]
-    assert "2 processes cannot share evenly" in found("uneven")[1]["refused"]
+@pytest.mark.slow
+def test_a_batch_that_cannot_be_shared_is_refused(found: dict[str, tuple[Any, Any]]) -> None:
+    assert "history" in found["uneven"][0]
+    assert "2 processes cannot share evenly" in found["uneven"][1]["refused"]
 
 
+@pytest.mark.slow
 def test_a_killed_training_of_two_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     models = []
     for name in ("whole", "cut"):
