@@ -156,9 +156,9 @@ def test_the_command_shows_the_course(
     monkeypatch.chdir(tmp_path)
     plan = {
         "name": "range",
-        "model": {"base": "bundle:minilm-l6", "max_length": 32},
+        "model": {"base": "bundle:minilm-l6", "max_length": 16},
         "data": {"source": "bundle:rotten-tomatoes", "group": "movie", "train_limit": 64},
-        "train": {"output": "models/m", "batch_size": 8},
+        "train": {"output": "models/m", "batch_size": 4},
     }
     Path("plan.toml").write_text(tomli_w.dumps(plan), encoding="utf-8")
     code = invoke(["lr-range", "plan.toml", "--steps", "20", "--json", "-q"])

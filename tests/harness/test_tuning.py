@@ -110,7 +110,7 @@ def test_an_interrupted_search_goes_on_as_if_nothing_had_been(
     assert tried(tmp_path / "runs") == whole
 
 
-@pytest.mark.parametrize("epochs", [1, 4])
+@pytest.mark.parametrize("epochs", [1, pytest.param(4, marks=pytest.mark.slow)])
 def test_a_killed_search_goes_on_as_if_nothing_had_been(
     tmp_path: Path, whole: list[tuple[Any, Any]], epochs: int
 ) -> None:

@@ -1,0 +1,87 @@
+"""Outcomes of attacks that earlier sessions ran, in an SQLite file.
+
+An outcome is known by what decides it: the victim's weights, the recipe with its parameters and the
+models beside it, the seed, the temperature, the query budget, the example's id, text and label, and the
+version of Withstand. Errors are not kept, so that they are tried again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from attacks.outcomes import Example
+from reports.records import OutcomeRecord
+from suites.campaign import Campaign
+
+WAIT = 60.0
+"""Seconds to wait for another process that writes."""
+
+
+def campaign_key(campaign: Campaign, beside: Mapping[str, str]) -> str:
+    """SHA-256 of everything that decides an outcome but the victim and the example.
+
+    Args:
+        beside: fingerprints of the models beside the victim, by name.
+    """
+    decisive = {
+        "recipe": campaign.recipe.name,
+        "parameters": campaign.recipe.parameters(),
+        "models": dict(beside),
+        "seed": campaign.seed,
+        "temperature": campaign.temperature,
+        "query_budget": campaign.query_budget,
+        "version": version("withstand"),
+    }
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+
+class OutcomeStore:
+    """The file; several processes may use it at once."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._connection = sqlite3.connect(path, timeout=WAIT, isolation_level=None)
+        self._connection.execute(
+            "CREATE TABLE IF NOT EXISTS outcomes "
+            "(victim TEXT, campaign TEXT, example TEXT, row TEXT, "
+            "PRIMARY KEY (victim, campaign, example)) WITHOUT ROWID"
+        )
+
+    def read(
+        self, campaign: str, victim: str, examples: Sequence[Example]
+    ) -> dict[str, OutcomeRecord]:
+        """The known outcomes of some examples, by id."""
+        rows = self._connection.execute(
+            "SELECT example, row FROM outcomes WHERE victim = ? AND campaign = ?",
+            (victim, campaign),
+        )
+        known = dict(rows.fetchall())
+        found = {}
+        for example in examples:
+            row = known.get(_digest(example))
+            if row is not None:
+                found[example.id] = OutcomeRecord.from_dict(json.loads(row))
+        return found
+
+    def write(self, campaign: str, victim: str, example: Example, outcome: OutcomeRecord) -> None:
+        """Keep an outcome, unless it is an error."""
+        if outcome.status == "errored":
+            return
+        self._connection.execute(
+            "INSERT OR REPLACE INTO outcomes VALUES (?, ?, ?, ?)",
+            (victim, campaign, _digest(example), json.dumps(outcome.to_dict())),
+        )
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+
+def _digest(example: Example) -> str:
+    content = json.dumps([example.id, list(example.text.strings), example.label])
+    return hashlib.sha256(content.encode()).hexdigest()

@@ -1,0 +1,239 @@
+"""What a test asks of a model: accuracy, attacks, their union, and no loss against a baseline."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from attacks import recipes
+from attacks.engine.cache import Cache
+from attacks.engine.scheduler import EngineConfig
+from attacks.models import Model, Victim
+from attacks.outcomes import Example
+from attacks.victims import equipped
+from harness.auxiliaries import Auxiliaries
+from harness.calibration import fit_temperature
+from harness.errors import HarnessError
+from harness.prediction import predict
+from harness.preflight import check_attacks
+from reports import summaries
+from reports.progress import Progress, Quiet
+from reports.records import OutcomeRecord
+from reports.statistics import Estimate, rate_of
+from suites import baselines
+from suites.campaign import Campaign, run_campaign
+from suites.evidence import sample
+from suites.measured import Judged, Measured
+from suites.outcome_store import OutcomeStore, campaign_key
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """One attack on a part of the examples.
+
+    Attributes:
+        name: of the attack, with ".calibrated" behind it where the victim was calibrated.
+        key: digest of everything that decides an outcome, the victim left out.
+        outcomes: a record an example, in their order.
+        problems: what stands in the way of believing that the model withstood.
+    """
+
+    name: str
+    key: str
+    outcomes: tuple[OutcomeRecord, ...] = field(repr=False)
+    problems: tuple[str, ...] = ()
+
+    @cached_property
+    def _summary(self) -> summaries.AttackSummary:
+        return summaries.summarize_attack(self.outcomes)
+
+    @property
+    def robust_accuracy(self) -> Measured:
+        """Examples that were right and stayed so, of all."""
+        return self._measured("robust_accuracy", self._summary.robust_accuracy)
+
+    @property
+    def attack_success_rate(self) -> Measured:
+        """Examples that were broken, of those that were right."""
+        return self._measured("attack_success_rate", self._summary.attack_success_rate)
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Examples by status, and "total"."""
+        return dict(self._summary.counts)
+
+    def _measured(self, metric: str, estimate: Estimate) -> Measured:
+        return Measured(f"{metric}.{self.name}", estimate, self.problems, self.outcomes)
+
+
+@dataclass
+class Robustness:
+    """A victim with examples, to be asked what it withstands. Answers are immutable.
+
+    Attributes:
+        victim: the model under attack.
+        examples: labels numbered as the victim's are.
+        validation: examples on which a temperature is fitted; without them nothing can be calibrated.
+        store: outcomes of earlier sessions, which are not asked for again.
+        baselines: folder of the files that `no_worse_than_baseline` compares with; `update`: write them.
+        seed: decides which examples are drawn, and every random choice of an attack.
+    """
+
+    victim: Victim
+    examples: Sequence[Example] = field(repr=False)
+    validation: Sequence[Example] = field(default=(), repr=False)
+    auxiliaries: Auxiliaries = field(default_factory=Auxiliaries)
+    store: OutcomeStore | None = None
+    baselines: Path = Path("withstand-baselines")
+    update: bool = False
+    seed: int = 0
+    config: EngineConfig = field(default_factory=EngineConfig, repr=False)
+    progress: Progress = field(default_factory=Quiet, repr=False)
+    device: str | None = None
+
+    def __post_init__(self) -> None:
+        self._cache = Cache()
+        self._models: dict[str, Model] = {}
+        self._temperature: float | None = None
+
+    def accuracy(self, n: int | None = None) -> Measured:
+        """Accuracy on unaltered examples: on all, or on n that the seed draws."""
+        chosen = self._chosen(n)
+        logits = predict(self.victim, chosen)
+        right = [
+            bool(np.isfinite(row).all()) and int(row.argmax()) == example.label
+            for row, example in zip(logits, chosen, strict=True)
+        ]
+        groups = [example.group for example in chosen]
+        whole = None if any(group is None for group in groups) else groups
+        return Measured("clean_accuracy", rate_of(right, whole))
+
+    def attack(
+        self,
+        name: str,
+        n: int | None = 200,
+        *,
+        query_budget: int | None = None,
+        calibrated: bool = False,
+        **parameters: Any,
+    ) -> Attacked:
+        """Attack n examples that the seed draws (None: all).
+
+        Args:
+            name: of a recipe (`withstand ls attacks`).
+            query_budget: distinct queries an example may cost; None: as many as the recipe wants.
+            calibrated: attack the victim with its logits divided by the temperature that fits the
+                validation examples best, which takes away what overconfidence hides.
+            parameters: of the recipe.
+
+        Raises AttackError, HarnessError or PlanError for what cannot be run.
+        """
+        check_attacks([("robustness.attack", name)])
+        recipe = recipes.load(name, **parameters)
+        self.auxiliaries.check([recipe])
+        missing = [need for need in recipe.needs if need not in self._models]
+        self._models |= self.auxiliaries.load(missing, self.device)
+        models = equipped(self.victim, self._models, [recipe])
+        campaign = Campaign(
+            recipe,
+            self._chosen(n),
+            "test",
+            self.seed,
+            temperature=self._fitted() if calibrated else 1.0,
+            calibrated=calibrated,
+            query_budget=query_budget,
+            model=self.victim.fingerprint,
+        )
+        beside = {n: self._models[n].fingerprint for n in recipe.needs if n in self._models}
+        key = campaign_key(campaign, beside)
+        outcomes = self._run(campaign, models, key)
+        return Attacked(
+            name=recipe.name + (".calibrated" if calibrated else ""),
+            key=key,
+            outcomes=tuple(outcomes),
+            problems=tuple(_problems(outcomes, self.victim.labels)),
+        )
+
+    def union(self, *attacked: Attacked) -> Measured:
+        """Robust accuracy in the worst case an example over several attacks."""
+        by_attack = {one.name: one.outcomes for one in attacked}
+        problems = dict.fromkeys(problem for one in attacked for problem in one.problems)
+        every = tuple(outcome for one in attacked for outcome in one.outcomes)
+        estimate = summaries.union(by_attack)
+        return Measured("robust_accuracy.union", estimate, tuple(problems), every)
+
+    def no_worse_than_baseline(self, attacked: Attacked, name: str, margin: float = 0.0) -> Judged:
+        """Whether robust accuracy is at most `margin` below that of the baseline called `name`.
+
+        The same examples are compared pair by pair. Raises BaselineError where there is no baseline, or
+        one of another attack, other examples or another seed.
+        """
+        __tracebackhide__ = True
+        path = self.baselines / f"{name}.json"
+        measured = (attacked.name, attacked.key, attacked.outcomes)
+        if self.update:
+            baselines.write(path, *measured, self.victim.fingerprint)
+        return baselines.no_worse(path, *measured, margin, attacked.problems)
+
+    def _chosen(self, n: int | None) -> list[Example]:
+        return list(self.examples) if n is None else sample(self.examples, n, self.seed)
+
+    def _fitted(self) -> float:
+        if not self.validation:
+            raise HarnessError(
+                "calibrated=True needs validation examples to fit a temperature on, and there are none. "
+                "Name them with --withstand-validation."
+            )
+        if self._temperature is None:
+            logits = np.array(predict(self.victim, self.validation), dtype=np.float64)
+            fitted = fit_temperature(logits, np.array([e.label for e in self.validation]))
+            self._temperature = 1.0 if fitted.at_bound else round(fitted.temperature, 6)
+        return self._temperature
+
+    def _run(
+        self, campaign: Campaign, models: Mapping[str, Model], key: str
+    ) -> list[OutcomeRecord]:
+        store = self.store
+        done = store.read(key, self.victim.fingerprint, campaign.examples) if store else {}
+        by_id = {example.id: example for example in campaign.examples}
+
+        def record(event: str, **values: Any) -> None:
+            if event == "outcome" and store:
+                outcome = OutcomeRecord.from_dict(values)
+                store.write(key, self.victim.fingerprint, by_id[outcome.example_id], outcome)
+
+        outcomes, _ = run_campaign(
+            campaign,
+            models,
+            record=record,
+            progress=self.progress,
+            done=done,
+            config=self.config,
+            cache=self._cache,
+        )
+        return outcomes
+
+
+def _problems(outcomes: Sequence[OutcomeRecord], labels: Sequence[str]) -> list[str]:
+    """Errors, and an accuracy that cannot be told from one answer to everything."""
+    found = []
+    errored = sum(outcome.status == "errored" for outcome in outcomes)
+    if errored:
+        found.append(f"{errored} of {len(outcomes)} examples errored")
+    accuracy = summaries.summarize_attack(outcomes).accuracy
+    counts = Counter(outcome.label for outcome in outcomes)
+    if counts and accuracy.low is not None:
+        number, count = counts.most_common(1)[0]
+        share = count / len(outcomes)
+        if accuracy.low <= share and len(counts) > 1:
+            found.append(
+                f"accuracy {accuracy.value:.3f} (from {accuracy.low:.3f}) cannot be told from always "
+                f"answering '{labels[number]}' ({share:.3f}): robust accuracy means nothing"
+            )
+    return found
