@@ -14,7 +14,7 @@ from attacks.outcomes import Example
 from attacks.text import Text
 from harness.errors import HarnessError
 from suites.outcome_store import OutcomeStore
-from suites.pytest_plugin import setting, switched
+from suites.pytest_settings import setting, switched
 from suites.robustness import Robustness
 
 MAX_LENGTH = 512

@@ -14,7 +14,7 @@ from reports.folder import RunFolder
 from reports.progress import Quiet
 from suites.measured import InconclusiveError
 from suites.pytest_fixtures import folder
-from suites.pytest_plugin import MARK, PROPERTY, setting, switched
+from suites.pytest_settings import MARK, PROPERTY, setting, switched
 
 PAIRED = ("before.", "gain.")
 """Metrics that need the audit of the plain model too."""
