@@ -1,4 +1,4 @@
-"""The verbs of this package: attack, trigger, audit, harden, ls, doctor.
+"""The verbs of this package: attack, trigger, shrink, regress, audit, harden, ls, doctor.
 
 Nothing heavy is imported before a verb runs.
 """
@@ -27,6 +27,7 @@ from suites.options import (
     Seed,
     TextColumns,
 )
+from suites.regress_command import regress, shrink
 from suites.trigger_command import trigger
 
 
@@ -34,6 +35,8 @@ def register(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
     app.command()(attack)
     app.command()(trigger)
+    app.command()(shrink)
+    app.command()(regress)
     app.command()(audit)
     app.command()(harden)
     app.command(name="ls")(ls)

@@ -13,7 +13,7 @@ no failure unless `--withstand-strict` is given.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,8 +42,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """The one marker."""
     config.addinivalue_line(
         "markers",
-        f"{MARK}: attacks a model; set by itself on tests that use the fixture `robustness` and on the "
-        "gates of plans",
+        f"{MARK}: asks a model; set by itself on tests that use the fixture `robustness` or "
+        "`withstand_answer`, and on the gates of plans",
     )
 
 
@@ -51,7 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what attacks a model, and keep it in one worker under `--dist loadgroup`."""
     for item in items:
-        if "robustness" in getattr(item, "fixturenames", ()):
+        if {"robustness", "withstand_answer"} & {*getattr(item, "fixturenames", ())}:
             item.add_marker(MARK)
             item.add_marker(pytest.mark.xdist_group(MARK))
 
@@ -99,6 +99,16 @@ def robustness(
 
     with opened(pytestconfig, withstand_model, withstand_data) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def withstand_answer(pytestconfig: pytest.Config, withstand_model: Any) -> Callable[..., str]:
+    """A function from a text, its fields one by one, to the label that `withstand_model` gives it."""
+    from suites.pytest_fixtures import load_model
+    from suites.regressions import answer
+
+    victim = load_model(pytestconfig, withstand_model)
+    return lambda *strings: answer(victim, strings)
 
 
 @pytest.hookimpl(wrapper=True)
