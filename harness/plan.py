@@ -35,7 +35,7 @@ class PlanError(ReportError):
 
 
 class Model(Section):
-    """The model that is fine-tuned.
+    """The model that is fine-tuned or, in a plan that trains none, audited.
 
     Attributes:
         base: a bundle (`bundle:minilm-l6`), a local folder or a Hugging Face id.

@@ -57,7 +57,10 @@ def check_training(plan: Plan, stages: Sequence[Stage], runs: Path) -> None:
                 "model.base to a fine-tuned classifier."
             )
         _check_teacher(plan, section, stage, classifier=base.classifier or section.start == "plain")
-    data_of(plan)
+    if not data_of(plan).train.rows:
+        raise PlanError(
+            "data.shares: nothing is left to train on. Give the first share more than 0."
+        )
     own = own_resources(plan)
     plan.audit.auxiliaries.check(recipes.load(name).using(own) for name in wanted)
 

@@ -166,6 +166,11 @@ def section_of(plan: Plan, stage: Stage) -> Train:
     return section
 
 
+def trains_nothing(plan: Plan) -> bool:
+    """Whether a plan is about a model that is there already: its `model.base`."""
+    return plan.train is None and plan.harden is None
+
+
 def seen_attacks(section: Train) -> list[str]:
     """Attacks that training or the choice of its checkpoint used: these are no longer unseen."""
     names = [*(section.augment.attacks if section.augment else ())]

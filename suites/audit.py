@@ -12,7 +12,7 @@ from attacks.engine.scheduler import EngineConfig
 from attacks.resources.own import file_hashes
 from harness.data_report import DataReport
 from harness.plan import Gate, Plan
-from harness.session import Stage, data_of, model_record, section_of
+from harness.session import Stage, data_of, model_record, section_of, trains_nothing
 from reports.card import write_card
 from reports.compare import compare_runs
 from reports.errors import ReportError
@@ -60,7 +60,9 @@ class Audited:
 
 
 def model_of(plan: Plan, stage: Stage) -> str:
-    """The folder that the plan saves the model of a stage to."""
+    """The folder that the plan saves the model of a stage to; of a plan that trains none, its base."""
+    if trains_nothing(plan):
+        return plan.model.base
     return section_of(plan, stage).output
 
 

@@ -1,4 +1,4 @@
-"""The verbs of this package: attack, trigger, shrink, regress, audit, harden, ls, doctor.
+"""The verbs of this package: init, attack, trigger, shrink, regress, audit, harden, ls, doctor.
 
 Nothing heavy is imported before a verb runs.
 """
@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from harness.auxiliaries import ENCODER, LANGUAGE_MODEL
+from suites.init_command import init
 from suites.options import (
     BatchSize,
     CacheFile,
@@ -33,6 +34,7 @@ from suites.trigger_command import trigger
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
+    app.command()(init)
     app.command()(attack)
     app.command()(trigger)
     app.command()(shrink)

@@ -12,7 +12,7 @@ from attacks.errors import AttackError
 from attacks.recipe import Recipe
 from harness.plan import Plan, PlanError
 from harness.preflight import check_attacks, check_training, own_resources
-from harness.session import Stage, data_of, section_of, stage_named
+from harness.session import Stage, data_of, section_of, stage_named, trains_nothing
 from reports.storage import probe_writable
 
 
@@ -58,10 +58,15 @@ def recipes_of(plan: Plan) -> list[Recipe]:
 def chosen_stage(plan: Plan, stage: str | None) -> Stage:
     """The stage that `--stage` names; without it the last stage whose model exists, else the first.
 
-    Raises PlanError for a stage that is not one.
+    Raises PlanError for a stage that is not one, or that the plan does not have.
     """
     if stage is not None:
         chosen = stage_named(stage)
+        if trains_nothing(plan):
+            raise PlanError(
+                f"--stage {stage}: the plan '{plan.name}' trains no model. Leave it out: its model.base "
+                "is audited."
+            )
         section_of(plan, chosen)
         return chosen
     if plan.harden is not None and Path(plan.harden.output).is_dir():

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from harness.plan import Gate, Plan, read_plan
-from harness.session import Stage, section_of
+from harness.session import Stage
 from reports.folder import RunFolder
 from reports.progress import Quiet
+from suites.audit import model_of
 from suites.measured import InconclusiveError
 from suites.pytest_fixtures import folder
 from suites.pytest_settings import MARK, PROPERTY, setting, switched
@@ -97,7 +98,7 @@ def audited(plan: Plan, runs: Path, *, device: str | None, fresh: bool) -> dict[
 
     A finished run of the same plan on the same weights is taken as it is, unless `fresh`.
     """
-    from suites.audit import AuditOptions, audit_run, model_of
+    from suites.audit import AuditOptions, audit_run
     from suites.preflight import check_audit, chosen_stage
 
     stage = chosen_stage(plan, None)
@@ -128,7 +129,7 @@ def audited(plan: Plan, runs: Path, *, device: str | None, fresh: bool) -> dict[
 
 def _known(plan: Plan, stage: Stage, runs: Path, *, paired: bool) -> Path | None:
     """The newest finished audit of this plan and stage, of the weights that lie there now."""
-    output = Path(section_of(plan, stage).output)
+    output = Path(model_of(plan, stage))
     for path in sorted(runs.iterdir(), reverse=True) if runs.is_dir() else ():
         if not (path / "results.json").is_file():
             continue

@@ -47,7 +47,9 @@ def test_the_commands_run_in_the_order_shown(
     shown = commands("withstand")
     assert len(shown) >= 8
     for arguments in shown:
-        assert invoke([_filled_in(word) for word in arguments]) == 0, arguments
+        # The reader's model was never trained here: that it is robust is not to be told from guessing.
+        allowed = (0, 3) if "release.toml" in arguments else (0,)
+        assert invoke([_filled_in(word) for word in arguments]) in allowed, arguments
 
 
 def test_the_python_runs_as_it_is_shown(tmp_path: Path) -> None:
@@ -66,7 +68,11 @@ def test_the_python_runs_as_it_is_shown(tmp_path: Path) -> None:
 
 def _filled_in(word: str) -> str:
     """The reader's own names in place of the README's."""
-    audits = {"runs/BEFORE": "-audit-train-", "runs/AFTER": "-audit-harden-", "runs/RUN": "-small-"}
+    audits = {
+        "runs/BEFORE": "-small-audit-train-",
+        "runs/AFTER": "-small-audit-harden-",
+        "runs/RUN": "-small-",
+    }
     if word in audits:
         found = [p for p in sorted(Path("runs").iterdir()) if audits[word] in p.name]
         return str(next(p for p in found if RunFolder.open(p).is_finished))
