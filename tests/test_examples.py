@@ -31,10 +31,10 @@ def commands() -> list[list[str]]:
     return lines
 
 
-def shortened(path: Path, folder: Path) -> Path:
-    """The plan on 500 reviews, few of them attacked, one epoch (two where the first is plain)."""
+def shortened(path: Path, folder: Path, reviews: int = 500) -> Path:
+    """The plan on so many reviews, few of them attacked, one epoch (two where the first is plain)."""
     plan: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    plan["data"] |= {"train_limit": 500, "validation_limit": 60, "test_limit": 60}
+    plan["data"] |= {"train_limit": reviews, "validation_limit": 60, "test_limit": 60}
     for stage in ("train", "harden"):
         if section := plan.get(stage):
             section["epochs"] = 2 if section.get("augment", {}).get("start_epoch") else 1
@@ -75,10 +75,12 @@ def test_the_commands_of_the_page_work(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for path in EXAMPLES:
-        shortened(path, tmp_path / "examples")
+        shortened(path, tmp_path / "examples", reviews=100)
     shown = commands()
     assert len(shown) >= 8
     for program, *arguments in shown:
+        if arguments[0] == "lr-range":
+            arguments += ["--steps", "20"]
         if program == "withstand":
             # A run of five snippets may be inconclusive, and is no failure of the command.
             assert invoke(arguments) in (0, 3), arguments
