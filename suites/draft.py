@@ -56,16 +56,9 @@ def loaded_draft(
     """The draft with its fingerprint, and the model behind it, if it has one of its own."""
     if not isinstance(draft, ModelDraft):
         return draft, {}
-    from attacks.victims.huggingface import HuggingFaceVictim
     from harness.models import load_classifier
+    from suites.subject import victim_of
 
     loaded = load_classifier(draft.model, labels=labels)
-    model: Any = HuggingFaceVictim(
-        loaded.model,
-        loaded.tokenizer,
-        loaded.labels,
-        fingerprint=loaded.fingerprint,
-        max_length=max_length,
-        device=device,
-    )
+    model: Any = victim_of(loaded, max_length, device)
     return replace(draft, fingerprint=loaded.fingerprint), {draft.needs: model}

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from scipy.stats import norm
 
-from attacks.victims.huggingface import HuggingFaceVictim
 from harness.model_checks import LONGEST, classifier_labels, input_length
 from harness.models import load_classifier
 from harness.plan import Data
@@ -18,6 +17,7 @@ from reports.progress import Progress
 from reports.statistics import Estimate
 from suites.measured import Measured
 from suites.robustness import Robustness
+from suites.subject import victim_of
 from suites.verdict import ONE_SIDED, Z
 
 ATTACKS = ("deepwordbug", "pwws")
@@ -56,14 +56,7 @@ def first_plan(
     cut = input_length(model, max_length) or LONGEST
     prepared = prepare(data, seed, labels)
     loaded = load_classifier(model, labels=prepared.labels)
-    victim = HuggingFaceVictim(
-        loaded.model,
-        loaded.tokenizer,
-        loaded.labels,
-        fingerprint=loaded.fingerprint,
-        max_length=cut,
-        device=device,
-    )
+    victim = victim_of(loaded, cut, device)
     asked = Robustness(
         victim,
         prepared.test.rows,

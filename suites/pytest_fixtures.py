@@ -17,7 +17,6 @@ from suites.outcome_store import OutcomeStore
 from suites.pytest_settings import setting, switched
 from suites.robustness import Robustness
 
-MAX_LENGTH = 512
 STORE = "outcomes.sqlite"
 
 
@@ -34,23 +33,14 @@ def load_model(config: pytest.Config, model: Any) -> Victim:
     if not isinstance(model, str | Path):
         victim: Victim = model
         return victim
-    from attacks.victims.huggingface import HuggingFaceVictim
+    from harness.model_checks import LONGEST, classifier_labels, input_length
     from harness.models import load_classifier
+    from suites.subject import victim_of
 
-    loaded = load_classifier(str(model))
-    if loaded.new_head:
-        raise HarnessError(
-            f"{model} is an encoder whose classification head was never trained: fine-tune it first "
-            "(withstand train)."
-        )
-    return HuggingFaceVictim(
-        loaded.model,
-        loaded.tokenizer,
-        loaded.labels,
-        fingerprint=loaded.fingerprint,
-        max_length=int(setting(config, "max-length") or MAX_LENGTH),
-        device=setting(config, "device"),
-    )
+    wanted = setting(config, "max-length")
+    cut = input_length(str(model), int(wanted) if wanted else None) or LONGEST
+    loaded = load_classifier(str(model), labels=classifier_labels(str(model)))
+    return victim_of(loaded, cut, setting(config, "device"))
 
 
 def load_examples(config: pytest.Config, victim: Victim, data: Any) -> Sequence[Example]:

@@ -11,7 +11,6 @@ from typing import Any
 
 from attacks.models import Victim
 from harness.errors import HarnessError
-from harness.model_checks import LONGEST
 from reports.folder import RunFolder
 from reports.progress import Progress
 from suites.shrinking import Shrunk, shrink
@@ -137,27 +136,21 @@ def _model(run: RunFolder) -> str:
     )
 
 
-def _max_length(run: RunFolder) -> int:
+def _max_length(run: RunFolder) -> int | None:
     plan: dict[str, Any] = tomllib.loads(run.plan_text() or "")
     for part in ("model", "attack"):
         if plan.get(part, {}).get("max_length"):
             return int(plan[part]["max_length"])
-    return LONGEST
+    return None
 
 
-def _victim(spec: str, max_length: int, device: str | None) -> Victim:
-    from attacks.victims.huggingface import HuggingFaceVictim
+def _victim(spec: str, max_length: int | None, device: str | None) -> Victim:
+    from harness.model_checks import LONGEST, classifier_labels, input_length
     from harness.models import load_classifier
+    from suites.subject import victim_of
 
-    loaded = load_classifier(spec)
-    return HuggingFaceVictim(
-        loaded.model,
-        loaded.tokenizer,
-        loaded.labels,
-        fingerprint=loaded.fingerprint,
-        max_length=max_length,
-        device=device,
-    )
+    loaded = load_classifier(spec, labels=classifier_labels(spec))
+    return victim_of(loaded, input_length(spec, max_length) or LONGEST, device)
 
 
 def answer(victim: Victim, strings: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from attacks.victims.causal import HuggingFaceCausal
     from attacks.victims.huggingface import HuggingFaceVictim
     from attacks.victims.seq2seq import HuggingFaceWriter
+    from harness.models import LoadedModel
     from harness.other_models import LoadedWriter
 
 
@@ -29,7 +30,6 @@ def victim_on_record(
 
     Raises PlanError where a resumed run began with other weights or other data.
     """
-    from attacks.victims.huggingface import HuggingFaceVictim
     from harness.models import load_classifier
 
     loaded = load_classifier(spec, labels=labels)
@@ -44,6 +44,13 @@ def victim_on_record(
     )
     if began is not None:
         _same(folder, began, spec, loaded.fingerprint, data)
+    return victim_of(loaded, max_length, device)
+
+
+def victim_of(loaded: LoadedModel, max_length: int, device: str | None = None) -> HuggingFaceVictim:
+    """A loaded classifier as the engine asks it; texts are cut at `max_length` tokens."""
+    from attacks.victims.huggingface import HuggingFaceVictim
+
     return HuggingFaceVictim(
         loaded.model,
         loaded.tokenizer,

@@ -63,9 +63,9 @@ def trigger_run(
 
     Raises AttackError, PlanError or HarnessError, each with exit code 2.
     """
-    from attacks.victims.huggingface import HuggingFaceVictim
     from harness.model_checks import classifier_labels
     from harness.models import load_classifier
+    from suites.subject import victim_of
 
     probe_writable(out.parent)
     labels = classifier_labels(request.model)
@@ -75,14 +75,7 @@ def trigger_run(
     chosen = sample(_others(found_on, goal.target), request.examples, request.seed)
     others = _others(held_out, goal.target)
     loaded = load_classifier(request.model, labels=labels)
-    victim = HuggingFaceVictim(
-        loaded.model,
-        loaded.tokenizer,
-        loaded.labels,
-        fingerprint=loaded.fingerprint,
-        max_length=request.max_length,
-        device=device,
-    )
+    victim = victim_of(loaded, request.max_length, device)
     started = perf_counter()
     with Cache.at(cache) as answers:
         found = _find(request, chosen, victim, goal.target, progress, config, answers)

@@ -275,8 +275,13 @@ def test_a_folder_and_a_file_are_enough(pytester: pytest.Pytester, tmp_path: Pat
         """
     )
     arguments = ["--withstand-model", str(base), "--withstand-data", str(data)]
-    more = ["--withstand-max-length", "32", "-m", "withstand"]
-    pytester.runpytest_inprocess(*arguments, *more).assert_outcomes(passed=1)
+    pytester.runpytest_inprocess(*arguments, "-m", "withstand").assert_outcomes(passed=1)
+
+
+def test_an_encoder_without_a_head_is_refused(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_it(withstand_model):\n    pass\n")
+    result = pytester.runpytest_inprocess("--withstand-model", "bundle:minilm-l6")
+    result.stdout.fnmatch_lines(["*is an encoder without a classification head*"])
 
 
 def test_it_can_be_switched_off(pytester: pytest.Pytester) -> None:
