@@ -103,9 +103,11 @@ def _audit(audit: Report | None) -> list[str]:
     if audit is None:
         return [*lines, "It has not been audited: `withstand audit` draws its figures here.", ""]
     verdict = audit.verdict
+    judged = f"{MARKS[verdict.value]} **{text(verdict.word)}.** {text(verdict.heading)} "
+    if verdict.gates is None:  # the audits inside `withstand harden`
+        judged = "Measured, not judged: this audit had no gates. "
     lines += [
-        f"{MARKS[verdict.value]} **{text(verdict.word)}.** {text(verdict.heading)} "
-        + " ".join(text(sentence) for sentence in audit.summary),
+        judged + " ".join(text(sentence) for sentence in audit.summary),
         "",
     ]
     for section in audit.sections:
