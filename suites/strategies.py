@@ -158,6 +158,10 @@ def paraphrase_templates(templates: Sequence[str], **slots: Sequence[str]) -> Se
 
 def composed(text: str, *makers: Callable[[str], SearchStrategy[str]]) -> SearchStrategy[str]:
     """One after the other: `composed(text, synonyms, typos)` mistypes what synonyms left."""
+    # What they load is loaded now: in the middle of a draw Hypothesis counts its time, and takes a
+    # library that draws a number at its import for a strategy that cannot be repeated.
+    for maker in makers:
+        maker(text)
     found = st.just(text)
     for maker in makers:
         found = found.flatmap(maker)

@@ -158,14 +158,17 @@ pytest_plugins = ["pytester"]
 
 
 def test_the_page_s_example_fails_small_and_is_tried_first_the_next_time(
-    pytester: pytest.Pytester,
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("CI", "true")  # where Hypothesis keeps nothing, unless it is told to
     page = (Path(__file__).parents[2] / "docs" / "pytest.md").read_text(encoding="utf-8")
     block = page.split("```py\n")[1].split("```")[0]
     pytester.makepyfile(test_page=block)
     pytester.makeconftest(
         "import pytest\n"
-        "from attacks.victims.function import FunctionVictim\n\n"
+        "from attacks.victims.function import FunctionVictim\n"
+        "from hypothesis import settings\n\n"
+        "settings.load_profile('default')\n\n"
         "@pytest.fixture(scope='session')\n"
         "def withstand_model():\n"
         "    def answer(texts):\n"
@@ -175,4 +178,5 @@ def test_the_page_s_example_fails_small_and_is_tried_first_the_next_time(
     result = pytester.runpytest_subprocess()
     assert result.ret == 1
     result.stdout.fnmatch_lines(["*is 'negative' (80%), not 'positive'*", "*@example(texts=*"])
+    result.assert_outcomes(failed=1, warnings=0)
     assert (pytester.path / ".hypothesis" / "examples").is_dir()
