@@ -37,6 +37,11 @@ class Calibration:
     nll_after: float
     at_bound: bool
 
+    @property
+    def divisor(self) -> float:
+        """What logits are divided by: nothing is rescaled where the optimum is no estimate."""
+        return 1.0 if self.at_bound else round(self.temperature, 6)
+
 
 def fit_temperature(logits: npt.ArrayLike, labels: npt.ArrayLike) -> Calibration:
     """The temperature of least negative log-likelihood (Guo et al., ICML 2017, section 4.2).

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch import distributed as dist
 
 from harness.errors import HarnessError
+from harness.launcher import launched
 
 DIVIDING = {
     "ACCELERATE_USE_FSDP": "FSDP",
@@ -27,11 +28,6 @@ DIVIDING = {
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-def launched() -> int:
-    """How many processes a launcher started for this command."""
-    return int(os.environ.get("WORLD_SIZE", "1")) if "RANK" in os.environ else 1
 
 
 def join() -> None:

@@ -20,7 +20,7 @@ from attacks.victims.huggingface import HuggingFaceVictim
 from harness.adaptation import adapt
 from harness.adapters import Adapted
 from harness.arguments import training_arguments
-from harness.batches import Collator, Row, TrainingSet, class_weights
+from harness.batches import Collator, Row, TrainingSet, class_weights, oversampled
 from harness.errors import HarnessError
 from harness.models import LoadedModel
 from harness.objectives.combining import combine
@@ -115,7 +115,8 @@ def rate_range(
         model.model, model.tokenizer, model.labels, fingerprint="range", max_length=max_length
     )
     encodings = victim.encode([example.text.strings for example in train])
-    data = TrainingSet([Row(e, x.label) for e, x in zip(encodings, train, strict=True)])
+    rows = [Row(e, x.label) for e, x in zip(encodings, train, strict=True)]
+    data = TrainingSet(oversampled(rows, seed) if config.balance == "oversample" else rows)
     with TemporaryDirectory() as nowhere:
         arguments = training_arguments(plain, seed=seed, folder=Path(nowhere))
         arguments.max_steps, arguments.save_strategy = steps, "no"

@@ -241,7 +241,7 @@ class Evaluator:
         gold = self._gold()
         found: Calibration = fit_temperature(logits, gold)
         # Where every prediction is right the optimum is no estimate; probabilities are used as they are.
-        temperature = 1.0 if found.at_bound else round(found.temperature, 6)
+        temperature = found.divisor
         correct = int((logits.argmax(axis=1) == gold).sum())
         robustness = None
         if self._recipes and correct / len(gold) >= least:

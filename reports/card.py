@@ -121,7 +121,7 @@ def _audit(audit: Report | None) -> list[str]:
 
 
 def _training(record: Mapping[str, Any]) -> dict[str, str]:
-    found = {
+    return {
         "Objective": ", ".join(code(str(part["name"])) for part in record["objective"]),
         "Attacks on training texts": ", ".join(
             code(name) for name in (record.get("augment") or {}).get("attacks", ())
@@ -129,16 +129,18 @@ def _training(record: Mapping[str, Any]) -> dict[str, str]:
         "Attacks that are not unseen any more": ", ".join(map(code, record["seen_attacks"])),
         "Learning rate": f"{record['learning_rate']:g}" if "learning_rate" in record else "",
         "Kept": f"epoch {record['best_epoch'] + 1}, by {code(record['selected_by'])} on validation",
-        "Blended": "",
+        "Blended": _blended(record.get("blending")),
         "Teacher": code(str(record["teacher"])) if record.get("teacher") else "",
         "Started from": f"{code(str(record['start']))}, {code(record['start_fingerprint'])}",
         "Plan": f"SHA-256 {code(record['plan_digest'])}",
         "Run": code(str(record["run"])),
     }
-    if record.get("blending"):
-        share = record["blending"]["share"]
-        found["Blended"] = f"{share:.0%} of the trained weights, the rest those it started from"
-    return found
+
+
+def _blended(blending: Mapping[str, Any] | None) -> str:
+    if not blending:
+        return ""
+    return f"{blending['share']:.0%} of the trained weights, the rest those it started from"
 
 
 def _data(record: Mapping[str, Any]) -> dict[str, str]:

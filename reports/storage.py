@@ -90,6 +90,15 @@ def probe_writable(path: Path, needed_bytes: int = MINIMUM_FREE_BYTES) -> None:
         )
 
 
+def probe_new(path: Path, *, replace: bool) -> None:
+    """Find out before the work whether a file can be written. Raises ReportError where it is there."""
+    if path.exists() and not replace:
+        raise ReportError(
+            f"{path} is there already. Name another with --out, or replace it: --force."
+        )
+    probe_writable(path.parent)
+
+
 def explain(error: OSError, path: Path) -> ReportError:
     """The same trouble with the place and the way out."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -18,6 +18,8 @@ from importlib.metadata import entry_points, version
 import click
 import typer
 
+from harness.launcher import launched
+
 INTERNAL_ERROR = 4
 INTERRUPTED = 130
 
@@ -53,10 +55,9 @@ def application() -> typer.Typer:
             typer.echo(f"withstand {version('withstand')}")
             raise typer.Exit
         # As torchrun and accelerate launch say it to each of the processes that they start.
-        launched = int(os.environ.get("WORLD_SIZE", "1")) if "RANK" in os.environ else 1
-        if launched > 1 and context.invoked_subcommand not in TOGETHER:
+        if launched() > 1 and context.invoked_subcommand not in TOGETHER:
             raise click.UsageError(
-                f"`withstand {context.invoked_subcommand}` runs in one process, and {launched} were "
+                f"`withstand {context.invoked_subcommand}` runs in one process, and {launched()} were "
                 f"launched. Several run `withstand {' or '.join(TOGETHER)}` together; start the others "
                 "without torchrun or accelerate launch."
             )

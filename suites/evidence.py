@@ -116,8 +116,7 @@ class Collector:
         usable = [r for r in records if r.predicted is not None]
         logits = np.array([r.logits for r in usable], dtype=np.float64)
         fitted = fit_temperature(logits, np.array([r.label for r in usable]))
-        # Where every prediction is right the optimum is no estimate; nothing is rescaled then.
-        value = 1.0 if fitted.at_bound else round(fitted.temperature, 6)
+        value = fitted.divisor
         self.folder.append(
             "temperature",
             value=value,

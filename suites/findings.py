@@ -293,18 +293,27 @@ def _no_better_than_guessing(results: Mapping[str, Any]) -> list[str]:
     """
     clean = results.get("clean", {}).get("test")
     split = ((results.get("data") or {}).get("splits") or {}).get("test")
-    if not clean or not split or clean["accuracy"]["low"] is None:
+    if not clean or not split:
         return []
-    rows = sum(split["labels"].values())
-    label, count = max(split["labels"].items(), key=lambda item: item[1], default=("", 0))
-    if not rows or clean["accuracy"]["low"] > count / rows:
-        return []
+    doubt = guessing(Estimate.from_dict(clean["accuracy"]), split["labels"])
     name = (results.get("model") or {}).get("name", "the model")
-    value, low = clean["accuracy"]["value"], clean["accuracy"]["low"]
-    return [
-        f"{name}: accuracy {value:.3f} (from {low:.3f}) cannot be told from always answering "
+    return [f"{name}: {doubt}"] if doubt else []
+
+
+def guessing(accuracy: Estimate, labels: Mapping[str, int]) -> str | None:
+    """What is to be said where an accuracy cannot be told from one answer to everything.
+
+    Args:
+        labels: examples by label name.
+    """
+    rows = sum(labels.values())
+    label, count = max(labels.items(), key=lambda item: item[1], default=("", 0))
+    if not rows or accuracy.low is None or accuracy.low > count / rows:
+        return None
+    return (
+        f"accuracy {accuracy.value:.3f} (from {accuracy.low:.3f}) cannot be told from always answering "
         f"'{label}' ({count / rows:.3f}): its robust accuracy means nothing"
-    ]
+    )
 
 
 def with_verdict(results: Results, gates: Sequence[Gate], limited: bool = False) -> Verdict:

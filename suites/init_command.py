@@ -37,17 +37,12 @@ def init(
     quiet: Quiet = False,
 ) -> None:
     """Measure a model and write a plan that holds it to what it does now, to be edited."""
-    from harness.errors import HarnessError
     from harness.plan import Data, read_plan
     from reports.progress import progress
-    from reports.storage import probe_writable, write_atomic
+    from reports.storage import probe_new, write_atomic
     from suites.initial import ONLY_TEST, first_plan
 
-    if out.exists() and not force:
-        raise HarnessError(
-            f"{out} is there already. Name another with --out, or replace it: --force."
-        )
-    probe_writable(out.parent)
+    probe_new(out, replace=force)
     columns = {"text": tuple(text or ("text",)), "label": label}
     if train:
         chosen = Data(source=train, test=data, shares=(0.9, 0.1, 0.0), **columns)  # type: ignore[arg-type]

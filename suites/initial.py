@@ -71,10 +71,6 @@ def first_plan(
     attacked = [asked.attack(attack, count, calibrated=calibrated) for attack in attacks]
     found += [one.robust_accuracy for one in attacked]
     found.append(asked.union(*attacked))
-    if calibrated:
-        found[-1] = Measured(
-            "robust_accuracy.union.calibrated", found[-1].estimate, found[-1].problems
-        )
     text = _plan(model, data, name, 2 * count, seed, cut, attacks, calibrated, found)
     return First(tuple(found), text)
 

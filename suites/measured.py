@@ -125,4 +125,4 @@ def listening() -> Iterator[list[Judged]]:
     try:
         yield heard
     finally:
-        _LISTENING.remove(heard)
+        _LISTENING.pop()

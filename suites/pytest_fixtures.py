@@ -33,14 +33,10 @@ def load_model(config: pytest.Config, model: Any) -> Victim:
     if not isinstance(model, str | Path):
         victim: Victim = model
         return victim
-    from harness.model_checks import LONGEST, classifier_labels, input_length
-    from harness.models import load_classifier
-    from suites.subject import victim_of
+    from suites.subject import named_victim
 
     wanted = setting(config, "max-length")
-    cut = input_length(str(model), int(wanted) if wanted else None) or LONGEST
-    loaded = load_classifier(str(model), labels=classifier_labels(str(model)))
-    return victim_of(loaded, cut, setting(config, "device"))
+    return named_victim(str(model), int(wanted) if wanted else None, setting(config, "device"))
 
 
 def load_examples(config: pytest.Config, victim: Victim, data: Any) -> Sequence[Example]:

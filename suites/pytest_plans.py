@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -12,7 +12,9 @@ from harness.plan import Gate, Plan, read_plan
 from harness.session import Stage
 from reports.folder import RunFolder
 from reports.progress import Quiet
+from reports.results import Results
 from suites.audit import model_of
+from suites.findings import with_verdict
 from suites.measured import InconclusiveError
 from suites.pytest_fixtures import folder
 from suites.pytest_settings import MARK, PROPERTY, setting, switched
@@ -110,7 +112,7 @@ def audited(plan: Plan, runs: Path, *, device: str | None, fresh: bool) -> dict[
     baseline: Path | None = None
     for each in stages:
         gates: Sequence[Gate] = plan.gates if each == stage else ()
-        known = None if fresh else _known(plan, each, runs, paired=baseline is not None)
+        known = None if fresh else _known(plan, each, runs, baseline)
         if known is not None:
             found = known
         else:
@@ -124,11 +126,17 @@ def audited(plan: Plan, runs: Path, *, device: str | None, fresh: bool) -> dict[
                 baseline=baseline,
             ).folder
         baseline = found
-    return RunFolder.open(found).results()
+    results = cast("Results", RunFolder.open(found).results())
+    # Of a run that is known the gates may be none (`withstand harden` judges once, at its end).
+    with_verdict(results, plan.gates)
+    return cast("dict[str, Any]", results)
 
 
-def _known(plan: Plan, stage: Stage, runs: Path, *, paired: bool) -> Path | None:
-    """The newest finished audit of this plan and stage, of the weights that lie there now."""
+def _known(plan: Plan, stage: Stage, runs: Path, baseline: Path | None) -> Path | None:
+    """The newest whole audit of this plan and stage, of the weights that lie there now.
+
+    With a baseline, one that was compared with it.
+    """
     output = Path(model_of(plan, stage))
     for path in sorted(runs.iterdir(), reverse=True) if runs.is_dir() else ():
         if not (path / "results.json").is_file():
@@ -137,10 +145,14 @@ def _known(plan: Plan, stage: Stage, runs: Path, *, paired: bool) -> Path | None
         began = run.started()
         if (began.get("kind"), began.get("stage")) != ("audit", stage) or not run.is_finished:
             continue
-        results = run.results()
-        if began.get("plan_digest") != plan.digest or bool(results["comparison"]) != paired:
+        if began.get("plan_digest") != plan.digest or "--limit" in began.get("command", ()):
             continue
-        side = results["comparison"]["after"] if paired else results
+        results = run.results()
+        compared = results["comparison"]
+        against = compared["before"]["run"]["id"] if compared else None
+        if against != (baseline.name if baseline else None):
+            continue
+        side = compared["after"] if compared else results
         files = side["model"]["files"]
         if files and all(_same(output / name, digest) for name, digest in files.items()):
             return path

@@ -45,16 +45,11 @@ def regress(
     quiet: Quiet = False,
 ) -> None:
     """Write a run's successes, shrunk, as a pytest file that fails until the model is mended."""
-    from harness.errors import HarnessError
     from reports.progress import progress
-    from reports.storage import probe_writable, write_atomic
+    from reports.storage import probe_new, write_atomic
     from suites.regressions import pytest_file, shrink_run
 
-    if out.exists() and not force:
-        raise HarnessError(
-            f"{out} is there already. Name another with --out, or replace it: --force."
-        )
-    probe_writable(out.parent)
+    probe_new(out, replace=force)
     done = shrink_run(run, model=model, device=device, progress=progress(quiet))
     write_atomic(out, pytest_file(done))
     typer.echo(

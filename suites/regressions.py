@@ -14,6 +14,7 @@ from harness.errors import HarnessError
 from reports.folder import RunFolder
 from reports.progress import Progress
 from suites.shrinking import Shrunk, shrink
+from suites.subject import named_victim
 
 HEAD = '''"""Texts that broke {model} in {run}, each with the fewest edits that still do.
 
@@ -73,7 +74,7 @@ def shrink_run(
             "attack` or `withstand audit`; of `withstand harden` those that it lists as its parts."
         )
     spec = model or _model(run)
-    victim = _victim(spec, _max_length(run), device)
+    victim = named_victim(spec, _max_length(run), device)
     successes = [o for o in outcomes if o.status == "succeeded" and o.perturbed is not None]
     found = shrink(victim, successes, progress=progress)
     kept = {shrunk.example_id for shrunk in found}
@@ -142,15 +143,6 @@ def _max_length(run: RunFolder) -> int | None:
         if plan.get(part, {}).get("max_length"):
             return int(plan[part]["max_length"])
     return None
-
-
-def _victim(spec: str, max_length: int | None, device: str | None) -> Victim:
-    from harness.model_checks import LONGEST, classifier_labels, input_length
-    from harness.models import load_classifier
-    from suites.subject import victim_of
-
-    loaded = load_classifier(spec, labels=classifier_labels(spec))
-    return victim_of(loaded, input_length(spec, max_length) or LONGEST, device)
 
 
 def answer(victim: Victim, strings: Sequence[str]) -> str:

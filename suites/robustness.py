@@ -29,6 +29,7 @@ from reports.statistics import Estimate, rate_of
 from suites import baselines
 from suites.campaign import Campaign, run_campaign
 from suites.evidence import sample
+from suites.findings import guessing
 from suites.measured import Judged, Measured
 from suites.outcome_store import OutcomeStore, campaign_key
 
@@ -165,8 +166,9 @@ class Robustness:
         by_attack = {one.name: one.outcomes for one in attacked}
         problems = dict.fromkeys(problem for one in attacked for problem in one.problems)
         every = tuple(outcome for one in attacked for outcome in one.outcomes)
+        calibrated = ".calibrated" if every and all(o.calibrated for o in every) else ""
         estimate = summaries.union(by_attack)
-        return Measured("robust_accuracy.union", estimate, tuple(problems), every)
+        return Measured(f"robust_accuracy.union{calibrated}", estimate, tuple(problems), every)
 
     def no_worse_than_baseline(self, attacked: Attacked, name: str, margin: float = 0.0) -> Judged:
         """Whether robust accuracy is at most `margin` below that of the baseline called `name`.
@@ -192,8 +194,10 @@ class Robustness:
             )
         if self._temperature is None:
             logits = np.array(predict(self.victim, self.validation), dtype=np.float64)
-            fitted = fit_temperature(logits, np.array([e.label for e in self.validation]))
-            self._temperature = 1.0 if fitted.at_bound else round(fitted.temperature, 6)
+            usable = np.isfinite(logits).all(1)
+            labels = np.array([example.label for example in self.validation])
+            fitted = fit_temperature(logits[usable], labels[usable])
+            self._temperature = fitted.divisor
         return self._temperature
 
     def _run(
@@ -226,14 +230,7 @@ def _problems(outcomes: Sequence[OutcomeRecord], labels: Sequence[str]) -> list[
     errored = sum(outcome.status == "errored" for outcome in outcomes)
     if errored:
         found.append(f"{errored} of {len(outcomes)} examples errored")
-    accuracy = summaries.summarize_attack(outcomes).accuracy
-    counts = Counter(outcome.label for outcome in outcomes)
-    if counts and accuracy.low is not None:
-        number, count = counts.most_common(1)[0]
-        share = count / len(outcomes)
-        if accuracy.low <= share and len(counts) > 1:
-            found.append(
-                f"accuracy {accuracy.value:.3f} (from {accuracy.low:.3f}) cannot be told from always "
-                f"answering '{labels[number]}' ({share:.3f}): robust accuracy means nothing"
-            )
-    return found
+    counts = Counter(labels[outcome.label] for outcome in outcomes)
+    doubt = guessing(summaries.summarize_attack(outcomes).accuracy, counts)
+    # Among examples of one class every model could be guessing.
+    return [*found, doubt] if doubt and len(counts) > 1 else found

@@ -61,6 +61,20 @@ def victim_of(loaded: LoadedModel, max_length: int, device: str | None = None) -
     )
 
 
+def named_victim(
+    spec: str, max_length: int | None = None, device: str | None = None
+) -> HuggingFaceVictim:
+    """The fine-tuned classifier that a folder or id names; texts are cut where it is wanted, or it ends.
+
+    Raises HarnessError as `harness.models.load_classifier` and for a model without a head.
+    """
+    from harness.model_checks import LONGEST, classifier_labels, input_length
+    from harness.models import load_classifier
+
+    loaded = load_classifier(spec, labels=classifier_labels(spec))
+    return victim_of(loaded, input_length(spec, max_length) or LONGEST, device)
+
+
 def writer_on_record(
     folder: RunFolder,
     spec: str,

@@ -11,6 +11,8 @@ from huggingface_hub import ModelCard
 from harness.models import load_classifier
 from harness.plan import read_plan
 from reports import card
+from reports.progress import Quiet
+from suites.audit import AuditOptions, audit_run
 from suites.cli import invoke
 from tests.suites import project
 
@@ -47,6 +49,7 @@ def test_the_card_says_how_the_model_was_trained_and_then_what_it_withstands(
     audit(trained)
     shown = (model / "README.md").read_text(encoding="utf-8")
     assert "not been audited" not in shown
+    assert "not judged" not in shown  # the plan has a gate
     run = max((trained / "runs").glob("*-audit-train-*"), key=lambda path: path.name)
     results = json.loads((run / "results.json").read_text(encoding="utf-8"))
     attack = next(entry for entry in results["attacks"] if entry["split"] == "test")
@@ -60,6 +63,23 @@ def test_the_card_says_how_the_model_was_trained_and_then_what_it_withstands(
     (result,) = loaded.data.eval_results
     assert result.metric_value == round(results["clean"]["test"]["accuracy"]["value"], 4)
     assert loaded.data.library_name == "transformers"
+
+
+def test_an_audit_without_gates_is_measured_and_no_verdict(trained: Path) -> None:
+    """As the audits inside `withstand harden` are."""
+    plan = read_plan(trained / "plan.toml")
+    audit_run(
+        plan,
+        stage="train",
+        runs=trained / "runs",
+        progress=Quiet(),
+        options=AuditOptions(),
+        gates=(),
+    )
+    shown = (trained / "models" / "plain" / "README.md").read_text(encoding="utf-8")
+    assert "Measured, not judged: this audit had no gates." in shown
+    for word in ("INCONCLUSIVE", "PASS", "FAIL"):
+        assert word not in shown
 
 
 def test_a_card_that_a_person_wrote_is_left(trained: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -345,6 +346,36 @@ why = "Planted: twelve examples cannot tell."
     assert list((pytester.path / "runs").iterdir()) == runs  # the finished audit was taken
     pytester.runpytest_inprocess("release.toml", "--withstand-fresh")
     assert len(list((pytester.path / "runs").iterdir())) == 2
+
+
+def test_an_audit_that_was_cut_short_or_not_judged_is_not_taken_for_the_plan_s(
+    trained: Path, pytester: pytest.Pytester
+) -> None:
+    """`withstand harden` audits without gates, `--limit` less than the plan asks for."""
+    from harness.plan import read_plan
+    from reports.progress import Quiet
+    from suites.audit import AuditOptions, audit_run
+    from suites.cli import invoke
+
+    runs = pytester.path / "runs"
+    plan = pytester.path / "release.toml"
+    plan.write_text(trained.read_text(encoding="utf-8"), encoding="utf-8")
+    options = AuditOptions()
+    audit_run(
+        read_plan(plan), stage="train", runs=runs, progress=Quiet(), options=options, gates=()
+    )
+    pytester.runpytest_inprocess("release.toml").assert_outcomes(passed=1)
+    (ungated,) = runs.iterdir()  # taken as it is, and judged by the plan's own gate
+    shutil.rmtree(ungated)
+    command = [sys.executable, "-m", "suites.cli", "audit", str(plan), "--stage", "train"]
+    assert invoke([*command[3:], "--limit", "2", "-o", str(runs), "-q"]) == 3
+    events = next(runs.iterdir()) / "events.jsonl"
+    typed = [*command[3:], "--limit", "2"]
+    first, *others = events.read_text(encoding="utf-8").splitlines(keepends=True)
+    began = json.loads(first) | {"command": ["withstand", *typed]}
+    events.write_text(json.dumps(began) + "\n" + "".join(others), encoding="utf-8")
+    pytester.runpytest_inprocess("release.toml").assert_outcomes(passed=1)
+    assert len(list(runs.iterdir())) == 2
 
 
 def test_a_plan_is_collected_only_where_it_is_named(pytester: pytest.Pytester) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from dataclasses import replace
@@ -184,10 +185,16 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
         least=True,
     )
     text = pytest_file(Shrinking("run", hostile, (hostile, "no"), 1, 0, (shrunk,)))
-    names: dict[str, object] = {}
-    exec(compile(text, "generated", "exec"), names)
-    (case,) = names["CASES"]  # type: ignore[misc]
-    assert case.values == ((hostile, "b"), hostile)
+    docstring, imported, cases, function = ast.parse(text).body  # and nothing else
+    assert isinstance(docstring, ast.Expr)
+    assert isinstance(docstring.value, ast.Constant)
+    assert isinstance(imported, ast.Import)
+    assert isinstance(function, ast.FunctionDef)
+    assert isinstance(cases, ast.Assign)
+    assert isinstance(cases.value, ast.List)
+    (case,) = cases.value.elts
+    assert isinstance(case, ast.Call)
+    assert [ast.literal_eval(part) for part in case.args] == [(hostile, "b"), hostile]
     assert all(character.isprintable() or character == "\n" for character in text)
 
 
