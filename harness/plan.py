@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from attacks.resources.own import Own
 
 
+CHECKS = ("repeatable", "signal", "reach", "twin", "blind", "trigger", "recased", "leak")
+"""The checks that an audit makes where its plan names none: those of `suites.validity`."""
+
+
 class PlanError(ReportError):
     """The plan is not valid. Exit code 2."""
 
@@ -97,6 +101,7 @@ class Audit(Section):
         paraphraser, translator, back_translator: encoder-decoders, for recipes that need one; none
             comes with Withstand.
         paraphrase_prompt: what the paraphraser is shown; {text} and {control} are put in.
+        checks: checks of the evidence itself (`docs/checks.md`); all that come with Withstand.
     """
 
     attacks: tuple[str, ...] = ("deepwordbug", "pwws", "textfooler")
@@ -112,6 +117,7 @@ class Audit(Section):
     paraphrase_prompt: str = "{text}"
     translator: str | None = None
     back_translator: str | None = None
+    checks: tuple[str, ...] = CHECKS
 
     @property
     def auxiliaries(self) -> Auxiliaries:

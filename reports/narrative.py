@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports import excerpts, tables
+from reports import checks, excerpts, tables
 from reports import wording as w
 from reports.provenance import facts
 from reports.sections import sections
@@ -24,7 +24,10 @@ def build(
         run_id=str(results["run"]["id"]),
         created=str(results["run"]["created"])[:16].replace("T", " "),
         verdict=_verdict(results),
-        summary=tuple(_compared(comparison) if comparison else _measured(results)),
+        summary=(
+            *(_compared(comparison) if comparison else _measured(results)),
+            *checks.sentences(main),
+        ),
         tiles=tuple(_changes(comparison) if comparison else _values(results)),
         chart=_chart(results),
         sections=tuple(sections(results, main, comparison)),

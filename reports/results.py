@@ -155,6 +155,26 @@ class UnionResult(TypedDict):
     robust_accuracy: EstimateDict
 
 
+class CheckResult(TypedDict):
+    """One check of the evidence: what was counted, and whether it lies beyond the bound.
+
+    `attack` is None where the victim or the data were checked. `kind` is "doubt" (about the evidence) or
+    "weakness" (of the model); `means` says what an alarm means.
+    """
+
+    name: str
+    attack: str | None
+    kind: Literal["doubt", "weakness"]
+    title: str
+    source: str
+    direction: Literal["at_least", "at_most"]
+    bound: float
+    estimate: EstimateDict
+    alarm: bool
+    means: str
+    examples: list[str]
+
+
 class GapSide(TypedDict):
     """One side of a gap."""
 
@@ -220,6 +240,7 @@ class Results(TypedDict):
     attacks: list[AttackResult]
     unions: list[UnionResult]
     gaps: list[Gap]
+    checks: NotRequired[list[CheckResult]]
     stages: list[Stage]
     comparison: Comparison | None
     examples: list[dict[str, Any]]

@@ -237,11 +237,16 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
+MOST_NEEDED = 10_000_000
+"""Examples beyond which a number of them is no advice."""
+
+
 def examples_needed(estimate: Estimate, bound: float) -> int | None:
     """About how many examples would let the interval exclude `bound`, were the value to stay.
 
-    None where that cannot be said: no interval, or a value on the bound itself. Intervals shrink with
-    the root of n, so this takes the half-width toward the bound and scales it.
+    None where that cannot be said: no interval, or a value on the bound itself, or so near to it that no
+    sample would do (`MOST_NEEDED`). Intervals shrink with the root of n, so this takes the half-width
+    toward the bound and scales it.
     """
     ends = _ends(estimate)
     if ends is None:
@@ -251,7 +256,8 @@ def examples_needed(estimate: Estimate, bound: float) -> int | None:
     half = value - low if bound < value else high - value
     if distance == 0 or estimate.n == 0:
         return None
-    return max(estimate.n, math.ceil(estimate.n * (half / distance) ** 2))
+    needed = estimate.n * (half / distance) ** 2
+    return max(estimate.n, math.ceil(needed)) if needed <= MOST_NEEDED else None
 
 
 def _ends(estimate: Estimate) -> tuple[float, float, float] | None:

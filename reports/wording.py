@@ -101,7 +101,7 @@ def duration(seconds: float) -> str:
 
 def is_difference(metric: str) -> bool:
     """Whether a metric is a difference of two others."""
-    return metric.startswith(("gain.", "gap."))
+    return metric.startswith(("gain.", "gap.", "check.overconfidence"))
 
 
 def is_share(metric: str) -> bool:
@@ -131,6 +131,8 @@ def metric_title(metric: str) -> str:
     prefix = ""
     if parts[0] in ("gain", "gap", "before") and len(parts) > 1:
         prefix = {"gain": "Gain: ", "gap": "Gap: ", "before": "Before: "}[parts.pop(0)]
+    if parts[0] == "check" and len(parts) > 1:
+        return f"{prefix}Check {parts[1]}" + (f", {parts[2]}" if len(parts) > 2 else "")
     calibrated = len(parts) > 1 and parts[-1] == "calibrated"
     if calibrated:
         parts.pop()

@@ -13,14 +13,15 @@ from attacks.resources.own import file_hashes
 from harness.data_report import DataReport
 from harness.plan import Gate, Plan
 from harness.session import Stage, data_of, model_record, section_of, trains_nothing
+from reports import manifest
 from reports.card import write_card
 from reports.compare import compare_runs
 from reports.errors import ReportError
 from reports.folder import RunFolder
-from reports.manifest import collect
 from reports.progress import Progress
 from reports.results import Results
 from reports.sessions import start_or_resume
+from suites import validity
 from suites.earlier import EVENT, evaluated_before
 from suites.evidence import Collector, Target, sample
 from suites.findings import audit_results, with_verdict
@@ -102,7 +103,7 @@ def audit_run(
         collector = _collector(plan, spec, prepared, folder, progress, options)
         if all(event["event"] != EVENT for event in folder.events()):
             folder.append(EVENT, models=evaluated_before(runs, folder))
-        _collect(plan, collector)
+        collect_evidence(plan, collector)
         results = audit_results(folder)
         if baseline is not None:
             results["comparison"] = cast(
@@ -110,7 +111,7 @@ def audit_run(
             )
         verdict = with_verdict(results, gates, limited=options.limit is not None)
         files = file_hashes(plan.resources.resolve())
-        folder.write_manifest(collect(seeds={"run": plan.seed}, files=files))
+        folder.write_manifest(manifest.collect(seeds={"run": plan.seed}, files=files))
         folder.finish(results)
         if options.limit is None:
             _draw_card(spec, folder, progress)
@@ -199,15 +200,22 @@ def data_info(report: DataReport) -> dict[str, Any]:
     }
 
 
-def _collect(plan: Plan, collector: Collector) -> None:
+def collect_evidence(plan: Plan, collector: Collector) -> None:
     """Every check of the plan, from cheap to dear, so that a broken model is found at once."""
     target, audit = collector.target, plan.audit
     collector.clean("test", target.test)
     collector.clean("train", target.train)
     collector.clean("validation", target.validation)
     temperature = collector.temperature() if audit.calibrated else None
+    checks = [validity.load(name) for name in audit.checks]
+    for check in checks:
+        if isinstance(check, validity.ModelCheck):
+            collector.check(check)
     for recipe in recipes_of(plan):
-        collector.attack(recipe, "test", target.attacked)
+        outcomes = collector.attack(recipe, "test", target.attacked)
+        for check in checks:
+            if isinstance(check, validity.AttackCheck):
+                collector.check(check, recipe, outcomes)
         if temperature is not None:
             collector.attack(recipe, "test", target.attacked, temperature)
     names = audit.train_attacks or audit.attacks

@@ -15,6 +15,8 @@ CHECKS: dict[str, str] = {
     "robust_accuracy.union": "the same in the worst case over all attacks of the plan",
     "robust_accuracy.….calibrated": "against the temperature-calibrated victim",
     "attack_success_rate.ATTACK": "share of the attackable examples that the attack breaks",
+    "check.CHECK": "what a check of the victim or of the data counts (docs/checks.md)",
+    "check.CHECK.ATTACK": "what a check of an attack counts",
     "gap.accuracy_train_test": "training minus test accuracy",
     "gap.loss_test_train": "test minus training loss",
     "gap.robust_train_test.ATTACK": "training minus test robust accuracy",

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
 from typing import Any, cast
 
@@ -32,6 +33,8 @@ from reports.folder import RunFolder
 from reports.progress import Progress
 from reports.records import OutcomeRecord, PredictionRecord
 from suites.campaign import Campaign, run_campaign
+from suites.validity.check import Asked, AttackCheck, ModelCheck
+from suites.validity.judging import EVENT, counted, described
 
 
 class UnusableModelError(ReportError):
@@ -80,6 +83,11 @@ class Collector:
         self._predicted: dict[str, dict[str, PredictionRecord]] = {}
         for outcome in self.folder.outcomes():
             self._outcomes.setdefault(outcome.check, {})[outcome.example_id] = outcome
+        self._checked = {
+            (event["name"], event["attack"])
+            for event in self.folder.events()
+            if event["event"] == EVENT
+        }
         for prediction in self.folder.predictions():
             self._predicted.setdefault(prediction.check, {})[prediction.example_id] = prediction
 
@@ -180,6 +188,34 @@ class Collector:
             )
         known.update({outcome.example_id: outcome for outcome in outcomes})
         return outcomes
+
+    def check(
+        self,
+        check: ModelCheck | AttackCheck,
+        recipe: Recipe | None = None,
+        outcomes: Sequence[OutcomeRecord] = (),
+    ) -> None:
+        """One check of the evidence, of the victim or of an attack that was run; recorded once."""
+        attack = recipe.name if recipe else None
+        if (check.name, attack) in self._checked:
+            return
+        asked = Asked(
+            cast("Victim", self.target.victim),
+            self.target.attacked,
+            self.target.test,
+            self.target.train,
+            self.seed,
+            self.models,
+            self.config,
+            self.cache,
+        )
+        with self.stage(f"check:{check.name}{f':{attack}' if attack else ''}"), self.cache:
+            if isinstance(check, ModelCheck):
+                seen = counted(partial(check.measure, asked))
+            elif recipe is not None:
+                seen = counted(partial(check.measure, asked, recipe, outcomes))
+        self.folder.append(EVENT, **described(check, attack), **seen)
+        self._checked.add((check.name, attack))
 
     def _same(self, check: str, parameters: Mapping[str, Any], models: Mapping[str, str]) -> None:
         """Raise PlanError where an earlier process ran the recipe with other parameters or models."""

@@ -24,6 +24,7 @@ from reports.results import (
 from reports.statistics import Estimate
 from suites.earlier import EVENT, in_words
 from suites.evidence import describe_costs
+from suites.validity import judging
 from suites.verdict import Verdict, decide
 
 LIMITS = (
@@ -61,6 +62,8 @@ def audit_results(folder: RunFolder, kind: Kind = "audit") -> Results:
     ]
     results["unions"] = _unions(campaigns, outcomes)
     results["gaps"] = _gaps(predictions, campaigns, outcomes, seen, temperature)
+    by_form = [_by_attack(campaigns, outcomes, "test", calibrated) for calibrated in (False, True)]
+    results["checks"] = cast("Any", judging.entries(events, *by_form))
     results["stages"] = [
         {"name": e["name"], "seconds": e["seconds"]} for e in events if e["event"] == "stage"
     ]
@@ -236,7 +239,8 @@ def estimates(results: Mapping[str, Any]) -> dict[str, Estimate]:
     """Every number that a gate can name, by metric name, from results.json alone.
 
     `clean_accuracy`, `robust_accuracy.ATTACK`, `robust_accuracy.union`,
-    `attack_success_rate.ATTACK`, each attack's also with `.calibrated`; `gap.NAME`; and where a
+    `attack_success_rate.ATTACK`, each attack's also with `.calibrated`; `check.NAME` and
+    `check.NAME.ATTACK`; `gap.NAME`; and where a
     baseline is compared, the same names behind `before.`, and `gain.…` for the paired differences.
     """
     found: dict[str, Estimate] = {}
@@ -260,20 +264,29 @@ def estimates(results: Mapping[str, Any]) -> dict[str, Estimate]:
         if union["split"] == "test":
             suffix = ".calibrated" if union["calibrated"] else ""
             found[f"robust_accuracy.union{suffix}"] = Estimate.from_dict(union["robust_accuracy"])
+    for entry in results.get("checks", []):
+        name = ".".join(filter(None, (entry["name"], entry["attack"])))
+        found[f"check.{name}"] = Estimate.from_dict(entry["estimate"])
     for row in results.get("gaps", []):
         found[f"gap.{row['name']}"] = Estimate.from_dict(row["difference"])
     return found
 
 
-def problems(results: Mapping[str, Any], limited: bool = False) -> list[str]:
-    """Whatever makes the evidence incomplete, in words: each turns a pass into inconclusive."""
+def problems(
+    results: Mapping[str, Any], limited: bool = False, gates: Sequence[Gate] = ()
+) -> list[str]:
+    """Whatever makes the evidence incomplete, in words: each turns a pass into inconclusive.
+
+    A check's doubt is one where a gate rests on what is doubted.
+    """
     found = []
     if limited:
         found.append("partial run: fewer examples than the plan asks for (--limit)")
-    sides = [results]
+    sides = {"": results}
     if results.get("comparison"):
-        sides = [results["comparison"]["before"], results["comparison"]["after"]]
-    for side in sides:
+        sides = {which: results["comparison"][which] for which in ("before", "after")}
+    for which, side in sides.items():
+        found += judging.doubts(side, gates, which)
         found += _no_better_than_guessing(side)
         for attack in side.get("attacks", []):
             errored = attack["counts"]["errored"]
@@ -318,7 +331,7 @@ def guessing(accuracy: Estimate, labels: Mapping[str, int]) -> str | None:
 
 def with_verdict(results: Results, gates: Sequence[Gate], limited: bool = False) -> Verdict:
     """Decide the gates, store the verdict in the results, and return it."""
-    verdict = decide(gates, estimates(results), problems(results, limited))
+    verdict = decide(gates, estimates(results), problems(results, limited, gates))
     results["verdict"] = cast(
         "Any",
         {

@@ -14,6 +14,8 @@ from harness.plan import Plan, PlanError
 from harness.preflight import check_attacks, check_training, own_resources
 from harness.session import Stage, data_of, section_of, stage_named, trains_nothing
 from reports.storage import probe_writable
+from suites import validity
+from suites.validity import judging
 
 
 def check_hardening(plan: Plan, runs: Path) -> None:
@@ -92,6 +94,11 @@ def _check_audit_section(plan: Plan) -> None:
                 f"audit.train_attacks: '{name}' is not among audit.attacks, so there is nothing on the "
                 f"test split to compare it with. Allowed: {', '.join(plan.audit.attacks)}."
             )
+    for name in plan.audit.checks:
+        try:
+            validity.load(name)
+        except AttackError as error:
+            raise PlanError(f"audit.checks: {error}") from None
     _check_gates(plan)
     own_resources(plan)
     plan.audit.auxiliaries.check(recipes_of(plan))
@@ -101,6 +108,7 @@ _METRIC = re.compile(
     r"(?:before\.|gain\.)?"
     r"(?:clean_accuracy|calibration_error"
     r"|(?:robust_accuracy|attack_success_rate)\.(?P<attack>[a-z0-9_-]+)(?:\.calibrated)?"
+    r"|check\.(?P<check>[a-z0-9_-]+)(?:\.(?P<checked>[a-z0-9_-]+))?"
     r"|gap\.[a-z_]+(?:\.[a-z0-9_-]+)?)"
 )
 
@@ -121,8 +129,24 @@ def _check_gates(plan: Plan) -> None:
                 f"{where}: '{match['attack']}' is not among audit.attacks, so it is never measured. "
                 f"Allowed: {', '.join(known)}."
             )
+        if match["check"] is not None:
+            _check_checked(plan, where, match["check"], match["checked"])
         if gate.metric.endswith(".calibrated") and not plan.audit.calibrated:
             raise PlanError(f"{where}: '{gate.metric}' needs audit.calibrated = true.")
+
+
+def _check_checked(plan: Plan, where: str, name: str, attack: str | None) -> None:
+    of_attacks = [judging.OVERCONFIDENCE.name] if plan.audit.calibrated else []
+    of_attacks += [
+        n for n in plan.audit.checks if isinstance(validity.load(n), validity.AttackCheck)
+    ]
+    others = [n for n in plan.audit.checks if n not in of_attacks]
+    allowed = [*others, *(f"{n}.{a}" for n in of_attacks for a in plan.audit.attacks)]
+    if ".".join(filter(None, (name, attack))) not in allowed:
+        raise PlanError(
+            f"{where}: there is no such check in this audit. Allowed: "
+            f"{', '.join(f'check.{n}' for n in allowed)}."
+        )
 
 
 def _hint(metric: str, attacks: Sequence[str]) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from reports import checks
+
 MARKS = {"pass": "PASS", "fail": "FAIL", "inconclusive": "INCONCLUSIVE"}
 COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
 
@@ -48,6 +50,9 @@ def show_results(results: Mapping[str, Any], folder: Path, written: Sequence[Pat
             console.print(Text(f"  {reason}"))
         if verdict["gates"]:
             console.print(_gates(verdict["gates"]))
+    side = results["comparison"]["after"] if results["comparison"] else results
+    for sentence in checks.sentences(side):
+        console.print(Text(sentence))
     if results["comparison"]:
         console.print(_differences(results["comparison"]["differences"]))
         _show_gaps(console, results["comparison"]["after"])

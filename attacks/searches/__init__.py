@@ -1,6 +1,7 @@
 """Orders in which candidates are tried: plain code for one example, no knowledge of batches."""
 
 from attacks.searches.beam import Beam
+from attacks.searches.blind import Blind
 from attacks.searches.by_severity import BySeverity
 from attacks.searches.character_positions import CharacterPositions
 from attacks.searches.coordinate_gradient import CoordinateGradient
@@ -20,6 +21,7 @@ from attacks.searches.word_importance import WordImportance
 
 __all__ = [
     "Beam",
+    "Blind",
     "BySeverity",
     "CharacterPositions",
     "CoordinateGradient",

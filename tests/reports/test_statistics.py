@@ -178,6 +178,7 @@ def test_enough_examples_do_decide() -> None:
     assert larger.low is not None
     assert larger.low > 0.78
     assert statistics.examples_needed(found, 0.8) is None
+    assert statistics.examples_needed(found, 0.8 + 1e-12) is None  # and not 10 to the 21st
     assert statistics.examples_needed(Estimate.missing("none"), 0.5) is None
 
 

@@ -1,0 +1,48 @@
+"""Checks of the evidence itself: that an attack works, that a victim can be measured.
+
+An attack that changes nothing, a victim that answers by chance, scores that no search can follow: each
+makes a model look robust that is not. Every check asks a little and counts; `suites.validity.judging`
+says what the counts mean. A doubt makes a pass inconclusive, a weakness is shown and can be gated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+
+from attacks.errors import unknown_name
+from suites.validity.blind import BLIND
+from suites.validity.check import AttackCheck, Check, ModelCheck
+from suites.validity.leak import LEAK
+from suites.validity.reach import REACH
+from suites.validity.recased import RECASED
+from suites.validity.repeatable import REPEATABLE
+from suites.validity.signal import SIGNAL
+from suites.validity.trigger import TRIGGER
+from suites.validity.twin import TWIN
+
+GROUP = "withstand.checks"
+"""Entry points of this group add checks: each names a `ModelCheck` or an `AttackCheck`."""
+
+BUILTIN: Mapping[str, ModelCheck | AttackCheck] = {
+    check.name: check for check in (REPEATABLE, SIGNAL, REACH, TWIN, BLIND, TRIGGER, RECASED, LEAK)
+}
+
+
+def names() -> tuple[str, ...]:
+    """The checks that there are: the built-in ones in their order, then others by name."""
+    others = sorted({entry.name for entry in entry_points(group=GROUP)} - set(BUILTIN))
+    return (*BUILTIN, *others)
+
+
+def load(name: str) -> ModelCheck | AttackCheck:
+    """One check. Raises AttackError for a name that nothing has."""
+    if name in BUILTIN:
+        return BUILTIN[name]
+    for entry in entry_points(group=GROUP, name=name):
+        found: ModelCheck | AttackCheck = entry.load()
+        return found
+    raise unknown_name("check", name, names())
+
+
+__all__ = ["BUILTIN", "GROUP", "AttackCheck", "Check", "ModelCheck", "load", "names"]

@@ -1,0 +1,76 @@
+"""A twin of the victim that every attack must break: its answer turns with the first changed word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attacks.engine.scheduler import Job, run
+from attacks.goals import Untargeted
+from attacks.outcomes import Example, Finished, Status
+from attacks.protocols import ABILITIES
+from attacks.questions import Inputs
+from attacks.recipe import Recipe
+from attacks.text import rewritten
+from attacks.victims import equipped
+from attacks.victims.function import FunctionVictim
+from reports.records import OutcomeRecord
+from suites.validity.check import Asked, AttackCheck, Counted
+
+MOST = 24
+
+
+def measure(asked: Asked, recipe: Recipe, outcomes: Sequence[OutcomeRecord]) -> Counted:
+    """Run the attack against a twin for each of some examples; count those that it breaks."""
+    if not isinstance(recipe.goal, Untargeted):
+        return Counted(0, 0, reason="its goal is not that an answer turns")
+    if any(need in ABILITIES for need in recipe.needs):
+        return Counted(0, 0, reason="it looks inside the victim, which a twin cannot show")
+    examples = [example for example in asked.attacked if example.text.words][:MOST]
+    broken, errored = [], []
+    for example in examples:
+        twin = planted(example, len(asked.victim.labels))
+        jobs = [Job(example, recipe, asked.seed)]
+        for event in run(jobs, equipped(twin, asked.models, [recipe]), asked.config):
+            if isinstance(event, Finished):
+                status = event.outcome.status
+                if status == Status.SUCCEEDED:
+                    broken.append(example.id)
+                elif status == Status.ERRORED:
+                    errored.append(example.id)
+    held = tuple(example.id for example in examples if example.id not in broken)
+    return Counted(len(examples), len(broken), {"errored": len(errored)}, held)
+
+
+def planted(example: Example, labels: int) -> FunctionVictim:
+    """A victim that has the example right and turns with the first word that changes; more changed
+    words make it surer.
+    """
+    origin = example.text
+
+    def answer(texts: Sequence[str] | Sequence[Inputs]) -> list[list[float]]:
+        rows = []
+        for text in texts:
+            strings = (text,) if isinstance(text, str) else tuple(text)
+            changed = 0
+            if strings != origin.strings:  # white space alone is a change too
+                changed = max(1, len(rewritten(origin, strings).changed))
+            gold = max(0.05, 0.9 - 0.6 * changed)
+            other = (example.label + 1) % labels
+            row = [0.0] * labels
+            row[example.label], row[other] = gold, 1.0 - gold
+            rows.append(row)
+        return rows
+
+    return FunctionVictim(answer, tuple(map(str, range(labels))))
+
+
+TWIN = AttackCheck(
+    "twin",
+    "doubt",
+    "Texts on which it breaks a twin that any change breaks",
+    "on the other texts it changed nothing, so that its failures say nothing about the model",
+    "ours, after Zimmermann et al., NeurIPS 2022 (an attack must break what is known to be breakable); "
+    "half, because strict attacks leave some texts alone by design",
+    at_least=0.5,
+    measure=measure,
+)

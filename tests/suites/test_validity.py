@@ -1,0 +1,270 @@
+"""Checks count what they say, on victims that are made for it, and stand in the records."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from attacks import recipes
+from attacks.outcomes import Example
+from attacks.text import Text
+from attacks.victims.function import FunctionVictim
+from harness.plan import CHECKS, Gate
+from reports.folder import RunFolder
+from reports.records import OutcomeRecord
+from reports.statistics import rate
+from suites import validity
+from suites.validity.blind import BLIND
+from suites.validity.check import Asked, Counted, ModelCheck
+from suites.validity.judging import EVENT, counted, described, doubts, entries
+from suites.validity.reach import REACH
+from suites.validity.repeatable import REPEATABLE
+from suites.validity.signal import SIGNAL
+from suites.validity.twin import TWIN, planted
+
+TEXTS = [
+    f"the {word} film number {n} was shown again" for n in range(12) for word in ("good", "bad")
+]
+EXAMPLES = [Example(str(n), Text.of(text), int("good" in text)) for n, text in enumerate(TEXTS)]
+
+
+def asked(answer: Callable[[Sequence[str]], Any], examples: Sequence[Example] = EXAMPLES) -> Asked:
+    return Asked(FunctionVictim(answer, ("bad", "good")), examples, examples, examples)
+
+
+def reads(texts: Sequence[str]) -> list[list[float]]:
+    """By "good" and "bad"; the length moves it a little."""
+    rows = []
+    for text in texts:
+        good = 0.5 + 0.4 * (("good" in text) - ("bad" in text)) + 0.0004 * len(text)
+        rows.append([1 - good, good])
+    return rows
+
+
+def deaf(texts: Sequence[str]) -> list[list[float]]:
+    """Everything is good."""
+    return [[0.2, 0.8]] * len(texts)
+
+
+def test_the_plan_s_checks_are_those_that_there_are() -> None:
+    assert tuple(validity.BUILTIN) == CHECKS == validity.names()
+    for name in CHECKS:
+        check = validity.load(name)
+        assert (check.at_most is None) != (check.at_least is None)
+        assert check.source
+
+
+def test_a_victim_that_reads_is_repeatable_has_a_signal_and_falls_without_a_bound() -> None:
+    for check, count in ((REPEATABLE, 0), (SIGNAL, 0), (REACH, 24)):
+        found = check.measure(asked(reads))
+        assert (found.n, found.count) == (24, count)
+
+
+def test_a_victim_that_does_not_read_has_no_signal_and_holds_without_a_bound() -> None:
+    for check, count in ((SIGNAL, 12), (REACH, 0)):
+        found = check.measure(asked(deaf))
+        assert (found.n, found.count) == (12, count)
+        assert len(found.examples) == 12
+
+
+def test_an_answer_that_depends_on_the_batch_is_not_repeatable() -> None:
+    def crowded(texts: Sequence[str]) -> list[list[float]]:
+        return [[0.4, 0.6] if len(texts) > 1 else [0.45, 0.55]] * len(texts)
+
+    found = REPEATABLE.measure(asked(crowded))
+    assert (found.n, found.count) == (24, 24)
+    assert found.facts == {"largest": 0.05}
+
+
+def test_an_answer_that_is_no_number_is_not_repeatable() -> None:
+    def broken(texts: Sequence[str]) -> list[list[float]]:
+        return [[float("nan")] * 2 if "bad" in text else [0.1, 0.9] for text in texts]
+
+    assert REPEATABLE.measure(asked(broken)).count == 12
+
+
+def test_where_nothing_can_be_counted_the_reason_is_said() -> None:
+    def wrong(texts: Sequence[str]) -> list[list[float]]:
+        return [[0.9, 0.1] if "good" in text else [0.1, 0.9] for text in texts]
+
+    for check in (SIGNAL, REACH):
+        found = check.measure(asked(wrong))
+        assert found.n == 0
+        assert "right" in found.reason
+    one_label = [example for example in EXAMPLES if example.label]
+    assert "one label" in REACH.measure(asked(reads, one_label)).reason
+
+
+def outcome(example: Example, status: str, queries: int = 40) -> OutcomeRecord:
+    return OutcomeRecord(
+        check="attack:deepwordbug@test",
+        attack="deepwordbug",
+        example_id=example.id,
+        split="test",
+        status=status,  # type: ignore[arg-type]
+        label=example.label,
+        calibrated=False,
+        model="m",
+        group=None,
+        original=example.text.strings,
+        perturbed=None,
+        changes=(),
+        predicted_before=example.label,
+        predicted_after=None,
+        confidence_before=0.9,
+        confidence_after=None,
+        words=8,
+        queries=queries,
+        unique_queries=queries,
+    )
+
+
+def test_an_attack_that_works_breaks_its_twins_and_one_that_may_change_nothing_does_not() -> None:
+    works = recipes.load("deepwordbug")
+    assert TWIN.measure(asked(reads), works, ()).count == 24
+    tied = recipes.load("deepwordbug", max_edit_distance=0)
+    found = TWIN.measure(asked(reads), tied, ())
+    assert (found.n, found.count) == (24, 0)
+
+
+def test_a_twin_turns_with_the_first_word_that_changes_and_with_white_space() -> None:
+    example = EXAMPLES[0]
+    twin = planted(example, 3)
+    text = example.text.strings[0]
+    rows = twin.run(
+        twin.encode([(text,), (text.replace("film", "flim"),), (text.replace(" ", "  "),)])
+    )
+    assert rows.argmax(1).tolist() == [
+        example.label,
+        (example.label + 1) % 3,
+        (example.label + 1) % 3,
+    ]
+
+
+def test_an_attack_that_gave_up_where_chance_does_not_is_found() -> None:
+    """Any of the words misspelt turns it: whoever reports a failure with forty queries did not look."""
+
+    def brittle(texts: Sequence[str]) -> list[list[float]]:
+        return [
+            row if text in TEXTS else row[::-1]
+            for text, row in zip(texts, reads(texts), strict=True)
+        ]
+
+    recipe = recipes.load("deepwordbug")
+    gave_up = [outcome(example, "failed") for example in EXAMPLES]
+    found = BLIND.measure(asked(brittle), recipe, gave_up)
+    assert (found.n, found.count) == (24, 24)
+    broke = [outcome(example, "succeeded") for example in EXAMPLES]
+    assert BLIND.measure(asked(brittle), recipe, broke).count == 0
+    # One query is that of the text itself: there is no budget to look with.
+    asked_once = [outcome(example, "failed", queries=1) for example in EXAMPLES]
+    assert BLIND.measure(asked(brittle), recipe, asked_once).count == 0
+
+
+def test_attacks_with_other_goals_have_no_twin_and_no_blind_search() -> None:
+    reduction = recipes.load("input-reduction")
+    for check in (TWIN, BLIND):
+        assert "goal" in check.measure(asked(reads), reduction, ()).reason
+
+
+def test_chance_is_not_given_more_than_the_attack_may_do() -> None:
+    noise = recipes.load("natural-noise")  # its search gives the dose
+    assert "chance" in BLIND.measure(asked(reads), noise, [outcome(EXAMPLES[0], "failed")]).reason
+
+    def holds_one_word(texts: Sequence[str]) -> list[list[float]]:
+        rows = reads(texts)
+        for row, text in zip(rows, texts, strict=True):
+            changed = sum(word not in " ".join(TEXTS) for word in text.split())
+            if changed > 1:
+                row.reverse()
+        return rows
+
+    one_word = recipes.load("pruthi", words=1)
+    failed = [outcome(example, "failed", 200) for example in EXAMPLES]
+    assert BLIND.measure(asked(holds_one_word), one_word, failed).count == 0
+    two_words = recipes.load("pruthi", words=2)
+    assert BLIND.measure(asked(holds_one_word), two_words, failed).count == 24
+
+
+def broken_check(_: Asked) -> Counted:
+    raise ZeroDivisionError("nothing by nothing")
+
+
+BROKEN = ModelCheck(
+    "mine", "doubt", "What mine counts", "bad", "me", at_most=0.1, measure=broken_check
+)
+
+
+def test_a_check_that_errors_stops_nothing_and_is_a_doubt(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, "run", kind="audit")
+    seen = counted(lambda: BROKEN.measure(asked(reads)))
+    folder.append(EVENT, **described(BROKEN, None), **seen)
+    (entry,) = entries(folder.events(), {}, {})
+    assert entry["alarm"]
+    (said,) = doubts({"checks": [entry]}, [Gate(metric="clean_accuracy", at_least=0.5, why="-")])
+    assert "ZeroDivisionError: nothing by nothing" in said
+
+
+def alarm(name: str, attack: str | None, kind: str = "doubt") -> dict[str, Any]:
+    return {
+        "name": name,
+        "attack": attack,
+        "kind": kind,
+        "title": "Texts",
+        "direction": "at_least",
+        "bound": 0.5,
+        "estimate": rate(1, 24).to_dict(),
+        "alarm": True,
+        "means": "so it is",
+    }
+
+
+@pytest.mark.parametrize(
+    ("metric", "bound", "name", "rests"),
+    [
+        ("robust_accuracy.pwws", "at_least", "twin", True),
+        ("robust_accuracy.pwws", "at_most", "twin", False),  # wants the model to be broken
+        ("attack_success_rate.pwws", "at_most", "twin", True),
+        ("attack_success_rate.pwws", "at_least", "twin", False),
+        ("robust_accuracy.union", "at_least", "twin", True),
+        ("robust_accuracy.textfooler", "at_least", "twin", False),
+        ("clean_accuracy", "at_least", "twin", False),
+        ("robust_accuracy.pwws.calibrated", "at_least", "twin", True),
+        ("robust_accuracy.pwws", "at_least", "overconfidence", True),
+        ("robust_accuracy.pwws.calibrated", "at_least", "overconfidence", False),
+    ],
+)
+def test_a_doubt_counts_where_a_gate_rests_on_it(
+    metric: str, bound: str, name: str, rests: bool
+) -> None:
+    gate = Gate.model_validate({"metric": metric, bound: 0.5, "why": "-"})
+    assert bool(list(doubts({"checks": [alarm(name, "pwws")]}, [gate]))) == rests
+
+
+def test_doubts_of_the_other_side_and_weaknesses_are_no_doubts_about_a_gate() -> None:
+    gate = Gate(metric="robust_accuracy.pwws", at_least=0.5, why="-")
+    gain = Gate(metric="gain.robust_accuracy.pwws", at_least=0.0, why="-")
+    side = {"checks": [alarm("reach", None)]}
+    assert list(doubts(side, [gate], "before")) == []
+    assert list(doubts(side, [gain], "before")) != []
+    assert list(doubts(side, [gate], "after")) != []
+    assert list(doubts({"checks": [alarm("trigger", None, "weakness")]}, [gate])) == []
+    assert list(doubts({"checks": [alarm("reach", None) | {"alarm": False}]}, [gate])) == []
+
+
+def test_a_resumed_audit_does_not_check_twice(tmp_path: Path) -> None:
+    from reports.progress import Quiet
+    from suites.evidence import Collector, Target
+
+    folder = RunFolder.create(tmp_path, "run", kind="audit")
+    calls: list[Asked] = []
+    check = dataclasses.replace(BROKEN, measure=lambda a: calls.append(a) or Counted(4, 0))
+    for _ in range(2):  # a second process opens the same folder
+        victim = FunctionVictim(reads, ("bad", "good"), fingerprint="same")
+        target = Target(victim, [], EXAMPLES, EXAMPLES, EXAMPLES, [])
+        Collector(folder, target, {}, Quiet(), seed=0).check(check)
+    assert len(calls) == 1
