@@ -12,7 +12,7 @@ import json
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -88,6 +88,21 @@ class Data(Section):
         return self
 
 
+class Behaviour(Section):
+    """Behavioural tests (CheckList, Ribeiro et al. 2020), which bring their own texts.
+
+    Attributes:
+        suite: "sentiment", for models that tell praise from blame in English.
+        positive, negative: the labels of the data that say so.
+        fillers: texts of each template.
+    """
+
+    suite: Literal["sentiment"] = "sentiment"
+    positive: str
+    negative: str
+    fillers: int = Field(default=20, ge=2, le=1000)
+
+
 class Audit(Section):
     """What the model must withstand, and on how many examples it is asked.
 
@@ -101,6 +116,9 @@ class Audit(Section):
         paraphraser, translator, back_translator: encoder-decoders, for recipes that need one; none
             comes with Withstand.
         paraphrase_prompt: what the paraphraser is shown; {text} and {control} are put in.
+        corruptions: natural noise (`docs/corruptions.md`) under which the attacked examples are asked
+            about again, in each of the `severities`.
+        behaviour: behavioural tests.
         checks: checks of the evidence itself (`docs/checks.md`); all that come with Withstand.
     """
 
@@ -117,6 +135,9 @@ class Audit(Section):
     paraphrase_prompt: str = "{text}"
     translator: str | None = None
     back_translator: str | None = None
+    corruptions: tuple[str, ...] = ()
+    severities: tuple[Annotated[int, Field(ge=1, le=5)], ...] = (1, 3, 5)
+    behaviour: Behaviour | None = None
     checks: tuple[str, ...] = CHECKS
 
     @property

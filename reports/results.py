@@ -175,6 +175,34 @@ class CheckResult(TypedDict):
     examples: list[str]
 
 
+class NoiseEntry(TypedDict):
+    """Accuracy under one corruption, and its paired difference to the same texts unaltered."""
+
+    name: str
+    severity: int
+    accuracy: EstimateDict
+    difference: EstimateDict
+
+
+class NoiseInfo(TypedDict):
+    """Accuracy under natural noise; `mean` is over all corruptions and severities, by example."""
+
+    mean: EstimateDict
+    entries: list[NoiseEntry]
+
+
+class BehaviourResult(TypedDict):
+    """One behavioural test: the share of its judged cases that failed, and some of the texts."""
+
+    name: str
+    title: str
+    kind: str
+    cases: int
+    errored: int
+    failure_rate: EstimateDict
+    failures: list[dict[str, Any]]
+
+
 class GapSide(TypedDict):
     """One side of a gap."""
 
@@ -240,6 +268,8 @@ class Results(TypedDict):
     attacks: list[AttackResult]
     unions: list[UnionResult]
     gaps: list[Gap]
+    noise: NotRequired[NoiseInfo]
+    behaviour: NotRequired[list[BehaviourResult]]
     checks: NotRequired[list[CheckResult]]
     stages: list[Stage]
     comparison: Comparison | None

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
+from attacks.models import Victim
 from attacks.resources.own import file_hashes
 from harness.data_report import DataReport
 from harness.plan import Gate, Plan
@@ -21,7 +22,7 @@ from reports.folder import RunFolder
 from reports.progress import Progress
 from reports.results import Results
 from reports.sessions import start_or_resume
-from suites import validity
+from suites import probing, validity
 from suites.earlier import EVENT, evaluated_before
 from suites.evidence import Collector, Target, sample
 from suites.findings import audit_results, with_verdict
@@ -211,6 +212,12 @@ def collect_evidence(plan: Plan, collector: Collector) -> None:
     for check in checks:
         if isinstance(check, validity.ModelCheck):
             collector.check(check)
+    for name in audit.corruptions:
+        for severity in audit.severities:
+            collector.noise(name, severity)
+    if audit.behaviour is not None:
+        labels = cast("Victim", target.victim).labels
+        collector.behaviour(probing.behavioural_tests(audit.behaviour, labels, plan.seed))
     for recipe in recipes_of(plan):
         outcomes = collector.attack(recipe, "test", target.attacked)
         for check in checks:

@@ -15,6 +15,9 @@ CHECKS: dict[str, str] = {
     "robust_accuracy.union": "the same in the worst case over all attacks of the plan",
     "robust_accuracy.….calibrated": "against the temperature-calibrated victim",
     "attack_success_rate.ATTACK": "share of the attackable examples that the attack breaks",
+    "noisy_accuracy.mean": "accuracy under natural noise, over all corruptions and severities",
+    "noisy_accuracy.NAME.SEVERITY": "accuracy under one corruption",
+    "behaviour_failures.TEST": "share of the cases of a behavioural test that fail",
     "check.CHECK": "what a check of the victim or of the data counts (docs/checks.md)",
     "check.CHECK.ATTACK": "what a check of an attack counts",
     "gap.accuracy_train_test": "training minus test accuracy",
@@ -44,6 +47,7 @@ def listing(what: str) -> list[dict[str, Any]]:
         "attacks": _attacks,
         "objectives": _objectives,
         "checks": _checks,
+        "suites": _suites,
         "data": _data,
         "resources": _resources,
     }
@@ -89,6 +93,12 @@ def _objectives() -> list[dict[str, Any]]:
 
 def _checks() -> list[dict[str, Any]]:
     return [{"name": name, "about": about} for name, about in CHECKS.items()]
+
+
+def _suites() -> list[dict[str, Any]]:
+    from suites.ready import READY
+
+    return [{"name": name, "about": suite.about} for name, suite in READY.items()]
 
 
 def _data() -> list[dict[str, Any]]:

@@ -324,7 +324,9 @@ def _conclude(folder: Path, verdict: Any, as_json: bool) -> None:
 
 
 def ls(
-    what: Annotated[str, typer.Argument(help="attacks, objectives, checks, data or resources.")],
+    what: Annotated[
+        str, typer.Argument(help="attacks, objectives, checks, suites, data or resources.")
+    ],
     as_json: Json = False,
     verbose: Annotated[
         bool, typer.Option("-v", "--verbose", help="Parameters, sources and deviations too.")

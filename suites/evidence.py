@@ -18,6 +18,8 @@ from typing import Any, cast
 
 import numpy as np
 
+from attacks.behaviour import BehaviouralTest
+from attacks.behaviour import run as run_tests
 from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
 from attacks.models import Model, Victim
@@ -32,6 +34,7 @@ from reports.errors import ReportError
 from reports.folder import RunFolder
 from reports.progress import Progress
 from reports.records import OutcomeRecord, PredictionRecord
+from suites import probing
 from suites.campaign import Campaign, run_campaign
 from suites.validity.check import Asked, AttackCheck, ModelCheck
 from suites.validity.judging import EVENT, counted, described
@@ -96,7 +99,33 @@ class Collector:
 
         Raises UnusableModelError where not one of them has a finite answer.
         """
-        check = f"clean@{split}"
+        found = self._predictions(f"clean@{split}", split, examples)
+        if found and all(record.predicted is None for record in found):
+            raise UnusableModelError(
+                f"The model answers NaN or infinity to all {len(found)} {split} examples. Its weights "
+                "are broken (a diverged training is the usual cause): train it again, or name another."
+            )
+        return found
+
+    def noise(self, name: str, severity: int) -> None:
+        """Predictions on the attacked examples under a corruption."""
+        examples = self.target.attacked
+        noisy = probing.noisy(examples, name, severity, self.seed)
+        self._predictions(probing.noise_check(name, severity), "test", noisy)
+
+    def behaviour(self, tests: Sequence[BehaviouralTest]) -> None:
+        """Behavioural tests, all at once; recorded once."""
+        if any(event["event"] == probing.BEHAVED for event in self.folder.events()):
+            return
+        victim = cast("Victim", self.target.victim)
+        with self.stage("behaviour"), self.cache:
+            results = run_tests(tests, victim, config=self.config, cache=self.cache)
+        for result in results:
+            self.folder.append(probing.BEHAVED, **probing.behaved(result))
+
+    def _predictions(
+        self, check: str, split: str, examples: Sequence[Example]
+    ) -> list[PredictionRecord]:
         known = self._predicted.setdefault(check, {})
         left = [example for example in examples if example.id not in known]
         if left:
@@ -104,16 +133,10 @@ class Collector:
                 victim = cast("Victim", self.target.victim)
                 logits = predict(victim, left, progress=self.progress, title=check)
                 for example, row in zip(left, logits, strict=True):
-                    record = _prediction(check, split, example, row)
+                    record = prediction(check, split, example, row)
                     known[example.id] = record
                     self.folder.record(record)
-        found = [known[example.id] for example in examples]
-        if found and all(record.predicted is None for record in found):
-            raise UnusableModelError(
-                f"The model answers NaN or infinity to all {len(found)} {split} examples. Its weights "
-                "are broken (a diverged training is the usual cause): train it again, or name another."
-            )
-        return found
+        return [known[example.id] for example in examples]
 
     def temperature(self) -> float:
         """The temperature that fits the validation predictions best (by likelihood), as recorded."""
@@ -251,7 +274,8 @@ class Collector:
         self.folder.append("stage", name=name, seconds=round(perf_counter() - started, 3))
 
 
-def _prediction(check: str, split: str, example: Example, logits: Floats) -> PredictionRecord:
+def prediction(check: str, split: str, example: Example, logits: Floats) -> PredictionRecord:
+    """What the records keep of the logits of one example, shape (labels,)."""
     values = [float(value) for value in logits]
     finite = all(math.isfinite(value) for value in values)
     highest = max(values) if finite else 0.0

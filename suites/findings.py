@@ -22,6 +22,7 @@ from reports.results import (
     empty,
 )
 from reports.statistics import Estimate
+from suites import probing
 from suites.earlier import EVENT, in_words
 from suites.evidence import describe_costs
 from suites.validity import judging
@@ -62,6 +63,12 @@ def audit_results(folder: RunFolder, kind: Kind = "audit") -> Results:
     ]
     results["unions"] = _unions(campaigns, outcomes)
     results["gaps"] = _gaps(predictions, campaigns, outcomes, seen, temperature)
+    noise = probing.noise_results(folder.predictions(), predictions["test"])
+    if noise is not None:
+        results["noise"] = cast("Any", noise)
+    behaviour = probing.behaviour_results(events)
+    if behaviour:
+        results["behaviour"] = cast("Any", behaviour)
     by_form = [_by_attack(campaigns, outcomes, "test", calibrated) for calibrated in (False, True)]
     results["checks"] = cast("Any", judging.entries(events, *by_form))
     results["stages"] = [
@@ -240,7 +247,7 @@ def estimates(results: Mapping[str, Any]) -> dict[str, Estimate]:
 
     `clean_accuracy`, `robust_accuracy.ATTACK`, `robust_accuracy.union`,
     `attack_success_rate.ATTACK`, each attack's also with `.calibrated`; `check.NAME` and
-    `check.NAME.ATTACK`; `gap.NAME`; and where a
+    `check.NAME.ATTACK`; `gap.NAME`; `noisy_accuracy.…` and `behaviour_failures.…`; and where a
     baseline is compared, the same names behind `before.`, and `gain.…` for the paired differences.
     """
     found: dict[str, Estimate] = {}
@@ -264,6 +271,7 @@ def estimates(results: Mapping[str, Any]) -> dict[str, Estimate]:
         if union["split"] == "test":
             suffix = ".calibrated" if union["calibrated"] else ""
             found[f"robust_accuracy.union{suffix}"] = Estimate.from_dict(union["robust_accuracy"])
+    found.update(probing.estimates(results))
     for entry in results.get("checks", []):
         name = ".".join(filter(None, (entry["name"], entry["attack"])))
         found[f"check.{name}"] = Estimate.from_dict(entry["estimate"])
@@ -287,6 +295,7 @@ def problems(
         sides = {which: results["comparison"][which] for which in ("before", "after")}
     for which, side in sides.items():
         found += judging.doubts(side, gates, which)
+        found += probing.problems(side)
         found += _no_better_than_guessing(side)
         for attack in side.get("attacks", []):
             errored = attack["counts"]["errored"]

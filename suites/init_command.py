@@ -25,9 +25,18 @@ def init(
     name: Annotated[
         str | None, typer.Option(help="Name of the plan (default: the file's).")
     ] = None,
+    suite: Annotated[
+        str,
+        typer.Option(help="What is measured: smoke, standard, release or behavioural-sentiment."),
+    ] = "standard",
     examples: Annotated[
-        int, typer.Option("-n", min=10, help="Examples attacked for the bounds.")
-    ] = 100,
+        int | None,
+        typer.Option("-n", min=10, help="Examples attacked for the bounds (default: the suite's)."),
+    ] = None,
+    positive: Annotated[
+        str | None, typer.Option(help="Label that means praise, for behavioural-sentiment.")
+    ] = None,
+    negative: Annotated[str | None, typer.Option(help="Label that means blame.")] = None,
     seed: Seed = 0,
     text: TextColumns = None,
     label: LabelColumn = "label",
@@ -37,11 +46,25 @@ def init(
     quiet: Quiet = False,
 ) -> None:
     """Measure a model and write a plan that holds it to what it does now, to be edited."""
-    from harness.plan import Data, read_plan
+    from harness.plan import Behaviour, Data, PlanError, read_plan
     from reports.progress import progress
     from reports.storage import probe_new, write_atomic
     from suites.initial import ONLY_TEST, first_plan
+    from suites.ready import ready
 
+    chosen_suite = ready(suite)
+    behaviour = None
+    if chosen_suite.behaviour:
+        if positive is None or negative is None:
+            raise PlanError(
+                f"--suite {suite} needs --positive and --negative: the labels that mean praise and "
+                "blame."
+            )
+        behaviour = Behaviour(positive=positive, negative=negative)
+    elif positive is not None or negative is not None:
+        raise PlanError(
+            f"--positive and --negative are for --suite behavioural-sentiment, and this is '{suite}'."
+        )
     probe_new(out, replace=force)
     columns = {"text": tuple(text or ("text",)), "label": label}
     if train:
@@ -52,7 +75,9 @@ def init(
         model,
         chosen,
         name=name or out.stem,
-        examples=examples,
+        examples=examples or chosen_suite.examples,
+        suite=chosen_suite,
+        behaviour=behaviour,
         seed=seed,
         max_length=max_length,
         device=device,

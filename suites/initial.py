@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from scipy.stats import norm
 
 from harness.model_checks import LONGEST, classifier_labels, input_length
 from harness.models import load_classifier
-from harness.plan import Data
+from harness.plan import Behaviour, Data
 from harness.splits import prepare
 from reports.progress import Progress
 from reports.statistics import Estimate
 from suites.measured import Measured
+from suites.ready import READY, Ready
 from suites.robustness import Robustness
 from suites.subject import victim_of
 from suites.verdict import ONE_SIDED, Z
 
-ATTACKS = ("deepwordbug", "pwws")
-"""One that edits characters and one that edits words; neither needs another model."""
 ONLY_TEST = (0.0, 0.2, 0.8)
 """Shares of texts that the model was not trained on: for the temperature, and for the attacks."""
 
@@ -42,13 +43,18 @@ def first_plan(
     examples: int,
     seed: int = 0,
     max_length: int | None = None,
-    attacks: Sequence[str] = ATTACKS,
+    suite: Ready = READY["standard"],
+    behaviour: Behaviour | None = None,
     device: str | None = None,
     progress: Progress,
 ) -> First:
     """Measure a model on some examples and write a plan whose gates hold it to what it does now.
 
     The plan attacks twice as many examples as were attacked for it; its bounds are `bound_of`.
+
+    Args:
+        suite: what is measured; its number of examples gives way to `examples`.
+        behaviour: labels for the behavioural tests, where the suite has them.
 
     Raises HarnessError and AttackError for a model or data that cannot be used.
     """
@@ -68,10 +74,22 @@ def first_plan(
     count = min(examples, len(prepared.test))
     found = [asked.accuracy()]
     calibrated = bool(prepared.validation.rows)
-    attacked = [asked.attack(attack, count, calibrated=calibrated) for attack in attacks]
+    attacked = [asked.attack(attack, count, calibrated=calibrated) for attack in suite.attacks]
     found += [one.robust_accuracy for one in attacked]
-    found.append(asked.union(*attacked))
-    text = _plan(model, data, name, 2 * count, seed, cut, attacks, calibrated, found)
+    if len(attacked) > 1:
+        found.append(asked.union(*attacked))
+    if suite.corruptions:
+        found.append(asked.noisy(*suite.corruptions, severities=suite.severities, n=count))
+    if behaviour is not None:
+        found += asked.behaviour(behaviour.positive, behaviour.negative).values()
+    audit = {
+        "attacks": list(suite.attacks),
+        "examples": 2 * count,
+        "calibrated": calibrated,
+        "corruptions": list(suite.corruptions),
+        "severities": list(suite.severities),
+    }
+    text = _plan(model, data, name, seed, cut, audit, behaviour, found)
     return First(tuple(found), text)
 
 
@@ -95,11 +113,10 @@ def _plan(
     model: str,
     data: Data,
     name: str,
-    examples: int,
     seed: int,
     max_length: int,
-    attacks: Sequence[str],
-    calibrated: bool,
+    audit: Mapping[str, Any],
+    behaviour: Behaviour | None,
     measured: Sequence[Measured],
 ) -> str:
     # JSON's strings, numbers and lists are TOML's.
@@ -117,13 +134,10 @@ def _plan(
     ]
     for key, value in data.model_dump(mode="json", exclude_defaults=True).items():
         lines.append(f"{key} = {json.dumps(value)}")
-    lines += [
-        "",
-        "[audit]",
-        f"attacks = {json.dumps(list(attacks))}",
-        f"examples = {examples}",
-        f"calibrated = {json.dumps(calibrated)}",
-    ]
+    lines += ["", "[audit]", *(f"{key} = {json.dumps(value)}" for key, value in audit.items())]
+    if behaviour is not None:
+        lines += ["", "[audit.behaviour]"]
+        lines += [f"{key} = {json.dumps(value)}" for key, value in behaviour.model_dump().items()]
     for one in measured:
         lines += ["", *_gate(one, len(measured))]
     return "\n".join(lines) + "\n"
@@ -134,17 +148,29 @@ def _gate(one: Measured, gates: int) -> list[str]:
     if estimate.value is None or estimate.low is None or estimate.high is None:
         return [f"# {one.metric} has no value: {estimate.reason}"]
     interval = f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}], n = {estimate.n}"
-    bound = bound_of(estimate, gates)
+    fails = one.metric.startswith("behaviour_failures.")
+    bound = bound_of(_turned(estimate) if fails else estimate, gates)
     if bound is None:
         return [f"# {one.metric} was {interval}: there is nothing to hold it to. Harden it first."]
+    key, bound, side = (
+        ("at_most", round(1 - bound, 2), "above") if fails else ("at_least", bound, "below")
+    )
     why = (
-        f"Measured {interval}; a model below {bound:g} does worse than this one. Say here what the "
+        f"Measured {interval}; a model {side} {bound:g} does worse than this one. Say here what the "
         "release needs, and why."
     )
     return [
         *(f"# In doubt: {problem}" for problem in one.problems),
         "[[gates]]",
         f"metric = {json.dumps(one.metric)}",
-        f"at_least = {bound:g}",
+        f"{key} = {bound:g}",
         f"why = {json.dumps(why)}",
     ]
+
+
+def _turned(failures: Estimate) -> Estimate:
+    """The share that passed, from the share that failed."""
+    value, low, high = (
+        None if x is None else 1 - x for x in (failures.value, failures.high, failures.low)
+    )
+    return dataclasses.replace(failures, value=value, low=low, high=high, count=None)

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from attacks import recipes
+from attacks.corruptions import chosen
 from attacks.errors import AttackError
 from attacks.recipe import Recipe
 from harness.plan import Plan, PlanError
 from harness.preflight import check_attacks, check_training, own_resources
 from harness.session import Stage, data_of, section_of, stage_named, trains_nothing
 from reports.storage import probe_writable
-from suites import validity
+from suites import probing, validity
 from suites.validity import judging
 
 
@@ -38,6 +39,8 @@ def check_audit(plan: Plan, model: str, runs: Path) -> None:
     probe_writable(runs)
     check_model(model, max_length=plan.model.max_length)
     prepared = data_of(plan)
+    if plan.audit.behaviour is not None:
+        probing.behavioural_tests(plan.audit.behaviour, prepared.labels, plan.seed)
     known = classifier_labels(model)
     unknown = [label for label in prepared.labels if label not in known]
     if unknown:
@@ -94,6 +97,10 @@ def _check_audit_section(plan: Plan) -> None:
                 f"audit.train_attacks: '{name}' is not among audit.attacks, so there is nothing on the "
                 f"test split to compare it with. Allowed: {', '.join(plan.audit.attacks)}."
             )
+    try:
+        chosen(plan.audit.corruptions)
+    except AttackError as error:
+        raise PlanError(f"audit.corruptions: {error}") from None
     for name in plan.audit.checks:
         try:
             validity.load(name)
@@ -105,10 +112,12 @@ def _check_audit_section(plan: Plan) -> None:
 
 
 _METRIC = re.compile(
-    r"(?:before\.|gain\.)?"
+    r"(?P<side>before\.|gain\.)?"
     r"(?:clean_accuracy|calibration_error"
     r"|(?:robust_accuracy|attack_success_rate)\.(?P<attack>[a-z0-9_-]+)(?:\.calibrated)?"
     r"|check\.(?P<check>[a-z0-9_-]+)(?:\.(?P<checked>[a-z0-9_-]+))?"
+    r"|noisy_accuracy\.(?:mean|(?P<noise>[a-z-]+)\.(?P<severity>[1-5]))"
+    r"|behaviour_failures\.(?P<test>[a-z-]+)"
     r"|gap\.[a-z_]+(?:\.[a-z0-9_-]+)?)"
 )
 
@@ -129,10 +138,25 @@ def _check_gates(plan: Plan) -> None:
                 f"{where}: '{match['attack']}' is not among audit.attacks, so it is never measured. "
                 f"Allowed: {', '.join(known)}."
             )
+        if gate.metric.removeprefix(match["side"] or "").startswith(("noisy_", "behaviour_")):
+            _check_probed(plan, where, gate.metric.removeprefix(match["side"] or ""))
         if match["check"] is not None:
             _check_checked(plan, where, match["check"], match["checked"])
         if gate.metric.endswith(".calibrated") and not plan.audit.calibrated:
             raise PlanError(f"{where}: '{gate.metric}' needs audit.calibrated = true.")
+
+
+def _check_probed(plan: Plan, where: str, metric: str) -> None:
+    audit = plan.audit
+    noises = [f"noisy_accuracy.{n}.{s}" for n in audit.corruptions for s in audit.severities]
+    allowed = ["noisy_accuracy.mean", *noises] if noises else []
+    if audit.behaviour is not None:
+        allowed += [f"behaviour_failures.{n}" for n in probing.names_of(audit.behaviour)]
+    if metric not in allowed:
+        raise PlanError(
+            f"{where}: '{metric}' is not measured in this audit; audit.corruptions and "
+            f"[audit.behaviour] say what is. Allowed: {', '.join(allowed) or 'none'}."
+        )
 
 
 def _check_checked(plan: Plan, where: str, name: str, attack: str | None) -> None:

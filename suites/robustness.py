@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from attacks import recipes
+from attacks.behaviour import run as run_tests
+from attacks.corruptions import CATALOGUE, chosen
 from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
 from attacks.models import Model, Victim
@@ -20,15 +22,16 @@ from attacks.victims import equipped
 from harness.auxiliaries import Auxiliaries
 from harness.calibration import fit_temperature
 from harness.errors import HarnessError
+from harness.plan import Behaviour
 from harness.prediction import predict
 from harness.preflight import check_attacks
 from reports import summaries
 from reports.progress import Progress, Quiet
 from reports.records import OutcomeRecord
 from reports.statistics import Estimate, rate_of
-from suites import baselines
+from suites import baselines, probing
 from suites.campaign import Campaign, run_campaign
-from suites.evidence import sample
+from suites.evidence import prediction, sample
 from suites.findings import guessing
 from suites.measured import Judged, Measured
 from suites.outcome_store import OutcomeStore, campaign_key
@@ -160,6 +163,49 @@ class Robustness:
             outcomes=tuple(outcomes),
             problems=tuple(_problems(outcomes, self.victim.labels)),
         )
+
+    def noisy(
+        self,
+        *corruptions: str,
+        severities: Sequence[int] = (1, 3, 5),
+        n: int | None = 200,
+    ) -> Measured:
+        """Accuracy under natural noise: the mean over all corruptions and severities, by example.
+
+        Args:
+            corruptions: names from `docs/corruptions.md`; all of them where none is given.
+
+        Raises AttackError for a corruption or a severity that does not exist.
+        """
+        names = [corruption.name for corruption in chosen(corruptions)] or sorted(CATALOGUE)
+        examples = self._chosen(n)
+        records = []
+        for name in names:
+            for severity in severities:
+                noisy = probing.noisy(examples, name, severity, self.seed)
+                check = probing.noise_check(name, severity)
+                for example, row in zip(noisy, predict(self.victim, noisy), strict=True):
+                    records.append(prediction(check, "test", example, row))
+        found = probing.noise_results(records, [])
+        mean = (
+            Estimate.from_dict(found["mean"]) if found else Estimate.missing("no severity is given")
+        )
+        return Measured("noisy_accuracy.mean", mean)
+
+    def behaviour(self, positive: str, negative: str, fillers: int = 20) -> dict[str, Measured]:
+        """The failure rate of each behavioural test for sentiment, by its name.
+
+        Raises PlanError for a label that the victim does not have.
+        """
+        asked = Behaviour(positive=positive, negative=negative, fillers=fillers)
+        tests = probing.behavioural_tests(asked, self.victim.labels, self.seed)
+        results = run_tests(tests, self.victim, config=self.config, cache=self._cache)
+        events = [{"event": probing.BEHAVED, **probing.behaved(result)} for result in results]
+        found = {"behaviour": probing.behaviour_results(events)}
+        return {
+            metric.removeprefix("behaviour_failures."): Measured(metric, estimate)
+            for metric, estimate in probing.estimates(found)
+        }
 
     def union(self, *attacked: Attacked) -> Measured:
         """Robust accuracy in the worst case an example over several attacks."""

@@ -11,6 +11,8 @@ asked once for all of them; of a batch that fails the one text that matters is l
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -197,6 +199,53 @@ def keeps_label(victim: Victim, texts: Sequence[str], label: str) -> None:
             )
 
 
+def robust(
+    model: Victim | str,
+    texts: SearchStrategy[str],
+    label: str,
+    *,
+    max_examples: int = 20,
+    batch: int = BATCH,
+    **options: Any,
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a test of a function: all texts of a strategy have the label; then it is called for the rest.
+
+        @robust("withstand_model", typos("a good film"), "positive")
+        def test_typos(): ...
+
+    Args:
+        model: a victim, or the name of the fixture that gives one.
+        max_examples: batches that are drawn.
+        options: further settings of Hypothesis.
+
+    The function may take `texts` (a batch) and fixtures.
+    """
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        takes = list(inspect.signature(function).parameters)
+        fixtures = [name for name in takes if name != "texts"]
+        if isinstance(model, str) and model not in fixtures:
+            fixtures.append(model)
+
+        @functools.wraps(function)
+        def holds(**given_: Any) -> None:
+            __tracebackhide__ = True
+            victim = given_[model] if isinstance(model, str) else model
+            keeps_label(victim, given_["texts"], label)
+            function(**{name: given_[name] for name in takes})
+
+        kind = inspect.Parameter.KEYWORD_ONLY
+        names = [*fixtures, "texts"]
+        # What pytest gives is read from here, and so is what Hypothesis does.
+        holds.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [inspect.Parameter(name, kind) for name in names]
+        )
+        drawn = given(texts=batches(texts, batch))(holds)
+        return settings(max_examples=max_examples, deadline=None, **options)(drawn)
+
+    return decorate
+
+
 def check(
     victim: Victim,
     label: str,
@@ -238,6 +287,7 @@ __all__ = [
     "homoglyphs",
     "keeps_label",
     "paraphrase_templates",
+    "robust",
     "synonyms",
     "typos",
 ]

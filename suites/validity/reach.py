@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import cycle, islice
+from itertools import cycle
 
 import numpy as np
 
@@ -40,12 +40,19 @@ def measure(asked: Asked) -> Counted:
 
 
 def _in_words_of(example: Example, donor: Example) -> Inputs:
-    words = [word.string for word in donor.text.words]
-    places = example.text.editable
-    candidate = example.text.candidate
-    for place, word in zip(places, islice(cycle(words), len(places)), strict=True):
-        candidate = candidate.replace(place, word)
-    return candidate.strings
+    """The example with the donor's words in the place of its own, from the first on and over again."""
+    text = example.text
+    words = cycle([word.string for word in donor.text.words])
+    editable = set(text.editable)
+    parts: list[list[str]] = [[] for _ in text.fields]
+    done = [0] * len(text.fields)
+    for index, word in enumerate(text.words):
+        if index in editable:
+            value = text.strings[word.field]
+            parts[word.field] += [value[done[word.field] : word.start], next(words)]
+            done[word.field] = word.end
+    rests = zip(parts, text.strings, done, strict=True)
+    return tuple("".join([*part, value[end:]]) for part, value, end in rests)
 
 
 REACH = ModelCheck(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from attacks.engine.scheduler import Job, run
@@ -10,13 +11,14 @@ from attacks.outcomes import Example, Finished, Status
 from attacks.protocols import ABILITIES
 from attacks.questions import Inputs
 from attacks.recipe import Recipe
-from attacks.text import rewritten
 from attacks.victims import equipped
 from attacks.victims.function import FunctionVictim
 from reports.records import OutcomeRecord
 from suites.validity.check import Asked, AttackCheck, Counted
 
 MOST = 24
+LONGEST = 500
+"""Words of a text beyond which it is passed over: a twin reads all of them, and cuts nothing off."""
 
 
 def measure(asked: Asked, recipe: Recipe, outcomes: Sequence[OutcomeRecord]) -> Counted:
@@ -25,7 +27,9 @@ def measure(asked: Asked, recipe: Recipe, outcomes: Sequence[OutcomeRecord]) -> 
         return Counted(0, 0, reason="its goal is not that an answer turns")
     if any(need in ABILITIES for need in recipe.needs):
         return Counted(0, 0, reason="it looks inside the victim, which a twin cannot show")
-    examples = [example for example in asked.attacked if example.text.words][:MOST]
+    examples = [e for e in asked.attacked if 0 < len(e.text.words) <= LONGEST][:MOST]
+    if not examples:
+        return Counted(0, 0, reason=f"every text has more than {LONGEST} words, or none")
     broken, errored = [], []
     for example in examples:
         twin = planted(example, len(asked.victim.labels))
@@ -46,6 +50,7 @@ def planted(example: Example, labels: int) -> FunctionVictim:
     words make it surer.
     """
     origin = example.text
+    words = Counter(word for value in origin.strings for word in value.split())
 
     def answer(texts: Sequence[str] | Sequence[Inputs]) -> list[list[float]]:
         rows = []
@@ -53,7 +58,8 @@ def planted(example: Example, labels: int) -> FunctionVictim:
             strings = (text,) if isinstance(text, str) else tuple(text)
             changed = 0
             if strings != origin.strings:  # white space alone is a change too
-                changed = max(1, len(rewritten(origin, strings).changed))
+                found = Counter(word for value in strings for word in value.split())
+                changed = max(1, (words - found).total())
             gold = max(0.05, 0.9 - 0.6 * changed)
             other = (example.label + 1) % labels
             row = [0.0] * labels

@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from attacks import recipes
+from attacks.corruptions import chosen
 from harness.plan import Gate, read_plan
 from reports.folder import RunFolder
 from reports.statistics import Estimate, rate
 from suites.cli import invoke
 from suites.initial import bound_of
+from suites.ready import READY
 from suites.verdict import decide
 from tests.suites import project
 
@@ -48,6 +51,53 @@ def test_the_plan_holds_the_model_to_what_it_does_and_it_passes(
     results = RunFolder.open(run).results()
     assert ("train" in results["clean"]) == with_training_texts
     assert results["model"]["name"] == plan.model.base
+
+
+@pytest.mark.parametrize("suite", ["smoke", "behavioural-sentiment"])
+def test_a_ready_made_suite_makes_a_plan_that_its_model_passes(
+    suite: str, trained: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "release.toml"
+    arguments = ["init", str(trained / "models" / "plain"), "--data", str(trained / "new.csv")]
+    if READY[suite].behaviour:
+        arguments += ["--positive", "positive", "--negative", "negative"]
+    arguments += ["--suite", suite, "--out", str(out), "--max-length", "32", "-q"]
+    assert invoke(arguments) == 0
+    plan = read_plan(out)
+    assert plan.audit.attacks == READY[suite].attacks
+    assert plan.audit.examples == 2 * READY[suite].examples
+    gates = {gate.metric: gate for gate in plan.gates}
+    if READY[suite].behaviour:
+        failing = [gate for metric, gate in gates.items() if metric.startswith("behaviour_")]
+        assert failing
+        assert all(gate.at_most is not None for gate in failing)
+    else:
+        assert gates["noisy_accuracy.mean"].at_least is not None
+    # Of the tiny model it cannot always be told whether it reads; no gate may fail.
+    assert invoke(["audit", str(out), "-o", str(tmp_path / "runs"), "-q"]) in (0, 3)
+
+
+def test_every_suite_is_a_plan_that_can_be_run() -> None:
+    for suite in READY.values():
+        for attack in suite.attacks:
+            recipes.load(attack)
+        assert chosen(suite.corruptions) or not suite.corruptions
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--suite", "smok"], "Did you mean 'smoke'"),
+        (["--suite", "behavioural-sentiment"], "--positive and --negative"),
+        (["--positive", "good"], "behavioural-sentiment"),
+    ],
+)
+def test_a_suite_that_cannot_be_is_refused_at_once(
+    more: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["init", "no-model", "--data", "none.csv", "--out", str(tmp_path / "p.toml")]
+    assert invoke([*arguments, *more]) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_a_plan_that_trains_nothing_says_so(

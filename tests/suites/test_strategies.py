@@ -21,6 +21,7 @@ from suites.strategies import (
     homoglyphs,
     keeps_label,
     paraphrase_templates,
+    robust,
     synonyms,
     typos,
 )
@@ -180,3 +181,52 @@ def test_the_page_s_example_fails_small_and_is_tried_first_the_next_time(
     result.stdout.fnmatch_lines(["*is 'negative' (80%), not 'positive'*", "*@example(texts=*"])
     result.assert_outcomes(failed=1, warnings=0)
     assert (pytester.path / ".hypothesis" / "examples").is_dir()
+
+
+def test_the_decorator_takes_a_fixture_and_calls_the_function_for_the_rest(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makeconftest(
+        "import pytest\n"
+        "from attacks.victims.function import FunctionVictim\n\n"
+        "@pytest.fixture(scope='session')\n"
+        "def withstand_model():\n"
+        "    def answer(texts):\n"
+        "        return [[0.1, 0.9] if 'good' in t.split() else [0.8, 0.2] for t in texts]\n"
+        "    return FunctionVictim(answer, ('negative', 'positive'))\n\n"
+        "@pytest.fixture(scope='session')\n"
+        "def seen():\n"
+        "    return set()\n"
+    )
+    pytester.makepyfile(
+        "from hypothesis import strategies as st\n"
+        "from suites.strategies import robust, typos\n\n"
+        "@robust('withstand_model', st.sampled_from(['a good film', 'so good']), 'positive')\n"
+        "def test_holds(texts, seen):\n"
+        "    seen.update(texts)\n\n"
+        "def test_it_was_called(seen):\n"
+        "    assert seen == {'a good film', 'so good'}\n\n"
+        "@robust('withstand_model', typos('a good film', max_edits=1), 'positive')\n"
+        "def test_falls():\n"
+        "    raise AssertionError('never reached with what fell')\n"
+    )
+    result = pytester.runpytest_subprocess()
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["*is 'negative' (80%), not 'positive'*"])
+
+
+def test_the_decorator_asks_a_victim_in_batches() -> None:
+    asked: list[int] = []
+
+    def answer(texts: list[str]) -> list[list[float]]:
+        asked.append(len(texts))
+        return [[0.2, 0.8]] * len(texts)
+
+    victim = FunctionVictim(answer, ("negative", "positive"))
+
+    @robust(victim, typos("a good film from start to end"), "positive", max_examples=8)
+    def holds() -> None: ...
+
+    holds()
+    assert 1 <= len(asked) <= 10
+    assert max(asked) > 5

@@ -21,7 +21,7 @@ from suites import validity
 from suites.validity.blind import BLIND
 from suites.validity.check import Asked, Counted, ModelCheck
 from suites.validity.judging import EVENT, counted, described, doubts, entries
-from suites.validity.reach import REACH
+from suites.validity.reach import REACH, _in_words_of
 from suites.validity.repeatable import REPEATABLE
 from suites.validity.signal import SIGNAL
 from suites.validity.twin import TWIN, planted
@@ -268,3 +268,16 @@ def test_a_resumed_audit_does_not_check_twice(tmp_path: Path) -> None:
         target = Target(victim, [], EXAMPLES, EXAMPLES, EXAMPLES, [])
         Collector(folder, target, {}, Quiet(), seed=0).check(check)
     assert len(calls) == 1
+
+
+def test_texts_too_long_for_a_twin_are_passed_over_with_the_reason() -> None:
+    long = [dataclasses.replace(e, text=Text.of("word " * 600)) for e in EXAMPLES[:3]]
+    recipe = recipes.load("deepwordbug")
+    assert "500 words" in TWIN.measure(asked(reads, long), recipe, ()).reason
+    assert TWIN.measure(asked(reads, [*long, EXAMPLES[0]]), recipe, ()).n == 1
+
+
+def test_words_are_exchanged_in_their_places_and_frozen_fields_stay() -> None:
+    text = Text.of({"premise": "keep this", "text": "(one) two,  three four"}, frozen=["premise"])
+    example, donor = Example("a", text, 0), Example("b", Text.of("alpha beta gamma"), 1)
+    assert _in_words_of(example, donor) == ("keep this", "(alpha) beta,  gamma alpha")

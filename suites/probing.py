@@ -1,0 +1,162 @@
+"""What a model does outside its test texts: under natural noise, and in behavioural tests.
+
+The texts are made here and asked about by `suites.evidence`; what came of them is read from the
+records.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from attacks.behaviour import BehaviouralTest, sentiment
+from attacks.behaviour.run import Result
+from attacks.corruptions import corrupted
+from attacks.outcomes import Example
+from attacks.text import Text
+from harness.plan import Behaviour, PlanError
+from reports import statistics
+from reports.records import PredictionRecord
+from reports.statistics import Estimate
+from reports.summaries import compare_predictions, families, summarize_clean
+
+BEHAVED = "behaved"
+SHOWN = 5
+"""Failing texts of a behavioural test that the records keep."""
+
+
+def noise_check(name: str, severity: int) -> str:
+    """The name under which the records keep what was answered under a corruption."""
+    return f"noise:{name}/{severity}@test"
+
+
+def noisy(examples: Sequence[Example], name: str, severity: int, seed: int) -> list[Example]:
+    """The examples under a corruption; one on which it finds nothing to do stays as it is."""
+    found = []
+    for example in examples:
+        text = example.text
+        candidate = corrupted(text, name, severity, seed=seed, example_id=example.id)
+        keys = [key for key, _ in text.fields]
+        fields = tuple(zip(keys, candidate.strings, strict=True))
+        found.append(dataclasses.replace(example, text=Text(fields, text.frozen_fields)))
+    return found
+
+
+def behavioural_tests(
+    behaviour: Behaviour, labels: Sequence[str], seed: int
+) -> tuple[BehaviouralTest, ...]:
+    """The behavioural tests that a plan names.
+
+    Raises PlanError where a label is none of the data's.
+    """
+    numbers = []
+    for key in ("positive", "negative"):
+        label = getattr(behaviour, key)
+        if label not in labels:
+            raise PlanError(
+                f"audit.behaviour.{key}: '{label}' is no label of the data. Allowed: "
+                f"{', '.join(labels)}."
+            )
+        numbers.append(list(labels).index(label))
+    if numbers[0] == numbers[1]:
+        raise PlanError(
+            f"audit.behaviour: positive and negative are both '{behaviour.positive}'. Name two labels."
+        )
+    return sentiment(*numbers, fillers=behaviour.fillers, seed=seed)
+
+
+def names_of(behaviour: Behaviour) -> list[str]:
+    """The tests' names, as gates have them."""
+    return [_dashed(test.name) for test in sentiment(1, 0, fillers=2)]
+
+
+def _dashed(name: str) -> str:
+    return name.replace(" ", "-")
+
+
+def behaved(result: Result) -> dict[str, Any]:
+    """What the records keep of a behavioural test."""
+    return {
+        "name": _dashed(result.name),
+        "title": result.name,
+        "kind": result.kind,
+        "cases": result.cases,
+        "failed": result.failed,
+        "errored": result.errored,
+        "failures": [
+            {"original": list(f.original), "text": list(f.text), "reason": f.reason}
+            for f in result.failures[:SHOWN]
+        ],
+    }
+
+
+def noise_results(
+    predictions: Iterable[PredictionRecord], clean: Sequence[PredictionRecord]
+) -> dict[str, Any] | None:
+    """Accuracy under each corruption and severity, its paired difference to the same texts as they are,
+    and the mean over all of them; None where there was no noise.
+    """
+    by_check: dict[str, list[PredictionRecord]] = {}
+    for record in predictions:
+        if record.check.startswith("noise:"):
+            by_check.setdefault(record.check, []).append(record)
+    if not by_check:
+        return None
+    entries = []
+    right: dict[str, list[bool]] = {}
+    for check, records in by_check.items():
+        name, _, severity = check.removeprefix("noise:").removesuffix("@test").rpartition("/")
+        entries.append(
+            {
+                "name": name,
+                "severity": int(severity),
+                "accuracy": summarize_clean(records).accuracy.to_dict(),
+                "difference": compare_predictions(clean, records).difference.to_dict(),
+            }
+        )
+        for record in records:
+            right.setdefault(record.example_id, []).append(record.correct)
+    first = next(iter(by_check.values()))
+    # An example counts by the share of its noisy forms that are right, so that forms are no examples.
+    shares = [sum(right[r.example_id]) / len(right[r.example_id]) for r in first]
+    mean = statistics.mean(shares, families(first), method="bca")
+    return {"mean": mean.to_dict(), "entries": entries}
+
+
+def behaviour_results(events: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The failure rate of each behavioural test with some of the texts that failed."""
+    found = []
+    for event in events:
+        if event["event"] == BEHAVED:
+            judged = event["cases"] - event["errored"]
+            rate = (
+                statistics.rate(event["failed"], judged)
+                if judged
+                else Estimate.missing("no case could be judged")
+            )
+            kept = ("name", "title", "kind", "cases", "errored", "failures")
+            found.append({key: event[key] for key in kept} | {"failure_rate": rate.to_dict()})
+    return found
+
+
+def estimates(results: Mapping[str, Any]) -> Iterator[tuple[str, Estimate]]:
+    """`noisy_accuracy.mean`, `noisy_accuracy.NAME.SEVERITY` and `behaviour_failures.NAME`."""
+    noise = results.get("noise")
+    if noise:
+        yield "noisy_accuracy.mean", Estimate.from_dict(noise["mean"])
+        for entry in noise["entries"]:
+            metric = f"noisy_accuracy.{entry['name']}.{entry['severity']}"
+            yield metric, Estimate.from_dict(entry["accuracy"])
+    for entry in results.get("behaviour", []):
+        yield f"behaviour_failures.{entry['name']}", Estimate.from_dict(entry["failure_rate"])
+
+
+def problems(results: Mapping[str, Any]) -> list[str]:
+    """Cases without an answer: a model is not right about what it errors on."""
+    return [
+        f"{entry['errored']} of {entry['cases']} cases of the behavioural test '{entry['title']}' "
+        "errored"
+        for entry in results.get("behaviour", [])
+        if entry["errored"]
+    ]
