@@ -122,11 +122,25 @@ class WrittenInfo(TypedDict):
     bleu_after: EstimateDict
 
 
+class DoubtfulInfo(TypedDict):
+    """Successes that exchange an antonym or change a negation: a filter of words, not of meaning.
+
+    `share` is of the successes; `antonyms` and `negations` count them, and one may be both. The
+    corrected rate counts them as not broken.
+    """
+
+    share: EstimateDict
+    antonyms: int
+    negations: int
+    corrected_success_rate: EstimateDict
+
+
 class AttackResult(TypedDict):
     """One recipe against one model on one split.
 
     `seen`: the model was trained on this attack, or on one that makes edits of a kind with it.
-    `calibrated`: the victim was temperature-scaled. `written` stands there for a model that writes.
+    `calibrated`: the victim was temperature-scaled. `written` stands there for a model that writes,
+    `doubtful` where there are successes whose label was to change.
     """
 
     name: str
@@ -143,6 +157,7 @@ class AttackResult(TypedDict):
     seconds: dict[str, float]
     words_changed: dict[str, float | None]
     written: NotRequired[WrittenInfo]
+    doubtful: NotRequired[DoubtfulInfo]
 
 
 class UnionResult(TypedDict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports import checks, probes, tables
+from reports import checks, doubtful, probes, tables
 from reports.view import Section
 
 ROBUST = (
@@ -87,7 +87,7 @@ def _attack_sections(
                 "The attacks" + (", after" if comparison else ""),
                 ROBUST,
                 tables.attacks(shown, f"Attacks on the model{after}"),
-                _deviations(main["attacks"]),
+                (*doubtful.notes(shown), *_deviations(main["attacks"])),
                 tuple(folded),
             )
         )

@@ -8,7 +8,8 @@ What is chosen, and why:
   the interval is never narrower than Bonett and Price's (2012): a bootstrap of a sample without a
   single change says "exactly zero", which no sample can know.
 - A difference of two independent rates carries Newcombe's hybrid score interval (1998, method 10), and
-  one of two independent means the same construction over their t intervals.
+  one of two independent means the same construction over their t intervals; a product of two rates
+  has its interval from theirs in the same way.
 Nothing here is drawn without a seed, and a number that does not exist is None with its reason.
 """
 
@@ -214,6 +215,25 @@ def independent_difference(left: Estimate, right: Estimate) -> Estimate:
     low = gap - math.hypot(a[0] - a[1], b[2] - b[0])
     high = gap + math.hypot(a[2] - a[0], b[0] - b[1])
     return Estimate(gap, low, high, n, None, "from the two intervals (Newcombe)", left.level)
+
+
+def product(left: Estimate, right: Estimate) -> Estimate:
+    """`left * right` of two independent shares, such as a rate and how much of it was confirmed.
+
+    The interval is recovered from the two ("MOVER", Zou and Donner 2008): each distance from value to
+    end is weighted by the other's value, and they add up as squares. At a share of 0 or 1 it keeps a
+    width, as the score intervals do, and it knows families where they do. `n` is the smaller of the two.
+    """
+    n = min(left.n, right.n)
+    a, b = _ends(left), _ends(right)
+    if a is None or b is None:
+        reason = (left if a is None else right).reason
+        return Estimate.missing(reason or "one factor has no interval", n, left.level)
+    value = a[0] * b[0]
+    low = value - math.hypot(b[0] * (a[0] - a[1]), a[0] * (b[0] - b[1]))
+    high = value + math.hypot(b[0] * (a[2] - a[0]), a[0] * (b[2] - b[0]))
+    method = "product, from the two intervals (MOVER)"
+    return Estimate(value, max(0.0, low), min(1.0, high), n, None, method, left.level)
 
 
 def mcnemar(newly_broken: int, newly_fixed: int) -> float:

@@ -28,6 +28,8 @@ from reports.calibration import calibration_error
 from reports.records import STATUSES, OutcomeRecord, PredictionRecord
 from reports.statistics import Estimate
 
+ATTACKABLE = ("succeeded", "failed", "out_of_budget")
+"""Statuses of examples that were right and whose attack came to an end."""
 NO_LABELS = "the model writes, so there are no labels to be right about"
 
 
@@ -110,7 +112,7 @@ def summarize_attack(outcomes: Sequence[OutcomeRecord]) -> AttackSummary:
     for outcome in outcomes:
         counts[outcome.status] += 1
     known = [outcome for outcome in outcomes if outcome.predicted_before is not None]
-    attackable = [o for o in outcomes if o.status in ("succeeded", "failed", "out_of_budget")]
+    attackable = [o for o in outcomes if o.status in ATTACKABLE]
     raw = sum(outcome.queries for outcome in outcomes)
     unique = sum(outcome.unique_queries for outcome in outcomes)
     won = [outcome for outcome in outcomes if outcome.status == "succeeded"]

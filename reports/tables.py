@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from reports import doubtful
 from reports import wording as w
 from reports.records import STATUSES
 from reports.statistics import Estimate
@@ -116,7 +117,10 @@ def attacks(entries: Sequence[Mapping[str, Any]], caption: str) -> Table:
                     bar=tuple((status, counts[status]) for status in BAR_ORDER),
                 ),
                 Cell(w.percent(robust.value), sub=_rate_detail(robust)),
-                Cell(w.percent(success.value), sub=_rate_detail(success)),
+                Cell(
+                    w.percent(success.value),
+                    sub="\n".join(filter(None, (_rate_detail(success), doubtful.detail(entry)))),
+                ),
                 Cell(
                     w.NONE if words is None else f"{words:.1f}",
                     sub="" if share is None else f"{w.percent(share)} of text",

@@ -38,8 +38,13 @@ def _shown(character: str) -> str:
         return chr(0x2400 + code)
     if code == 0x7F:
         return "\u2421"
-    hidden = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-    if hidden or character in _BLANK or (code in _VARIATION and code != 0xFE0F):
-        # U+FE0F stays: it asks for the emoji form of the character before it and hides nothing.
-        return f"⟦U+{code:04X}⟧"
-    return character
+    return f"⟦U+{code:04X}⟧" if is_hidden(character) else character
+
+
+def is_hidden(character: str) -> bool:
+    """Whether a character cannot be seen, or turns others around; spaces can be seen."""
+    code = ord(character)
+    if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
+        return True
+    # U+FE0F stays: it asks for the emoji form of the character before it and hides nothing.
+    return character in _BLANK or (code in _VARIATION and code != 0xFE0F)

@@ -24,6 +24,7 @@ from attacks.victims import check_answers, equipped
 from harness.auxiliaries import Auxiliaries
 from harness.model_checks import LONGEST
 from harness.plan import PlanError
+from reports import doubtful
 from reports.folder import RunFolder
 from reports.manifest import collect
 from reports.progress import Progress
@@ -301,7 +302,7 @@ def summarize(
         "queries": attack["queries"],
         "seconds": attack["seconds"],
         "words_changed": attack["words_changed"],
-        **({"written": attack["written"]} if "written" in attack else {}),
+        **{key: attack[key] for key in ("written", "doubtful") if key in attack},
     }
 
 
@@ -327,6 +328,8 @@ def show(summary: Mapping[str, Any]) -> None:
     if changed["mean"] is not None:
         share = f"{changed['share']:.0%} of the text"
         lines.append(f"  words changed        {changed['mean']:.1f} a success ({share})")
+    if said := doubtful.sentence(summary):
+        lines.append(f"  doubtful             {said}")
     print("\n".join([*lines, f"  run folder           {summary['run']}"]))
 
 

@@ -1,4 +1,4 @@
-"""The verbs of this package: init, attack, trigger, shrink, regress, audit, harden, ls, doctor.
+"""The verbs of this package: init, attack, trigger, shrink, regress, sheet, audit, harden, ls, doctor.
 
 Nothing heavy is imported before a verb runs.
 """
@@ -29,6 +29,7 @@ from suites.options import (
     TextColumns,
 )
 from suites.regress_command import regress, shrink
+from suites.sheet_command import sheet
 from suites.trigger_command import trigger
 
 
@@ -39,6 +40,7 @@ def register(app: typer.Typer) -> None:
     app.command()(trigger)
     app.command()(shrink)
     app.command()(regress)
+    app.command()(sheet)
     app.command()(audit)
     app.command()(harden)
     app.command(name="ls")(ls)

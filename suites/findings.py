@@ -25,13 +25,14 @@ from reports.statistics import Estimate
 from suites import probing
 from suites.earlier import EVENT, in_words
 from suites.evidence import describe_costs
+from suites.meaning import doubtful
 from suites.validity import judging
 from suites.verdict import Verdict, decide
 
 LIMITS = (
     "Attacks that were not run may succeed where these failed: the list above is all that was tried.",
     "Attack texts were not read by people: some may have changed the meaning, which makes the model "
-    "look weaker than it is.",
+    "look weaker than it is. withstand sheet draws a sample for people.",
     "Other languages, other domains and longer texts than these were not tested.",
     "Poisoned training data, model theft and privacy attacks are out of scope.",
 )
@@ -146,6 +147,7 @@ def _attack(
                 "constraints": round(cost.get("constraint_seconds", 0.0), 3),
             },
             **_written(outcomes, campaign["recipe"]["parameters"]["goal"]["kind"]),
+            **({} if (found := doubtful(outcomes)) is None else {"doubtful": found}),
         },
     )
 

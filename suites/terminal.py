@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reports import checks
+from reports import checks, doubtful
 
 MARKS = {"pass": "PASS", "fail": "FAIL", "inconclusive": "INCONCLUSIVE"}
 COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
@@ -135,6 +135,10 @@ def _show_one(console: Any, results: Mapping[str, Any]) -> None:
                 str(attack["counts"]["errored"]),
             )
         console.print(table)
+    for attack in results["attacks"]:
+        if said := doubtful.sentence(attack):
+            which = " (calibrated)" if attack["calibrated"] else ""
+            console.print(Text(f"{attack['name']}{which} on {attack['split']}: {said}"))
     for union in results["unions"]:
         which = " (calibrated)" if union["calibrated"] else ""
         shown = shown_estimate(union["robust_accuracy"])
