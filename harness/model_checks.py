@@ -40,7 +40,8 @@ def check_model(
     )
     if max_length is not None and facts.longest is not None and max_length > facts.longest:
         raise HarnessError(
-            f"max_length is {max_length:,}, and {spec} takes at most {facts.longest:,} tokens."
+            f"max_length is {max_length:,}, and {spec} takes at most {facts.longest:,} tokens. Set it "
+            "to that or less."
         )
     return facts
 

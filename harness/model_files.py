@@ -292,7 +292,8 @@ def _check_weights(folder: Path) -> None:
     other = sorted(path.name for path in _matching(folder, _OTHER_WEIGHTS))
     found = f" There is {in_words(other)}, which is not PyTorch's." if other else ""
     raise HarnessError(
-        f"{folder} has no weights: neither model.safetensors nor model.safetensors.index.json.{found}"
+        f"{folder} has no weights: neither model.safetensors nor model.safetensors.index.json.{found} "
+        "Save the model there again (save_pretrained), or name another folder."
     )
 
 

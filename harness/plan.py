@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
+    ConfigDict,
     Field,
     ValidationError,
     model_validator,
 )
 
 from harness.auxiliaries import ENCODER, LANGUAGE_MODEL, Auxiliaries
+from harness.plan_messages import line_of, meanings, told
 from harness.training_plan import Section, Train
 from harness.tuning_plan import Tune
 from reports.errors import ReportError
@@ -84,7 +86,9 @@ class Data(Section):
     @model_validator(mode="after")
     def _shares_are_shares(self) -> Self:
         if min(self.shares) < 0 or abs(sum(self.shares) - 1) > 1e-6:
-            raise ValueError("shares must be three numbers from 0 that add up to 1")
+            raise ValueError(
+                f"shares must be three numbers from 0 that add up to 1, and not {list(self.shares)}"
+            )
         return self
 
 
@@ -188,6 +192,10 @@ class Gate(Section):
         why: the reason for the bound; shown in the report.
     """
 
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["at_least"]}, {"required": ["at_most"]}]}
+    )
+
     metric: str
     at_least: float | None = None
     at_most: float | None = None
@@ -198,12 +206,25 @@ class Gate(Section):
     @model_validator(mode="after")
     def _one_bound(self) -> Self:
         if (self.at_least is None) == (self.at_most is None):
-            raise ValueError("give exactly one of at_least and at_most")
+            found = "there is none" if self.at_least is None else "not both"
+            raise ValueError(f"give exactly one of at_least and at_most: {found}")
         return self
 
 
 class Plan(Section):
-    """A whole plan file."""
+    """A whole plan file.
+
+    Attributes:
+        name: letters, digits, dots, hyphens and underscores; run folders are called after it.
+        seed: every random choice derives from it.
+        model: the model that is trained or audited.
+        data: where the texts come from.
+        train, harden: a plain training, and one that attacks; a plan without both audits `model.base`.
+        tune: a search for the settings of a training.
+        audit: what is measured.
+        resources: resources of one's own in the place of those built in.
+        gates: what must hold.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     seed: int = Field(default=0, ge=0, lt=2**32)
@@ -232,46 +253,106 @@ class Plan(Section):
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, indent=1)
 
 
+PYPROJECT = "pyproject.toml"
+"""A project's own file: of it the table below is the plan, and the rest is not looked at."""
+TABLE = ("tool", "withstand")
+
+
 def read_plan(path: Path) -> Plan:
-    """Read and check a plan file.
+    """Read and check a plan file, or the table `[tool.withstand]` of a pyproject.toml.
 
     Raises PlanError with the key, what is allowed and the nearest valid name.
     """
+    raw = _read_toml(path)
+    if path.name != PYPROJECT:
+        return parse_plan(raw, str(path))
+    found = _table(raw)
+    if found is None:
+        raise PlanError(
+            f"{path} has no table [{'.'.join(TABLE)}], so it holds no plan. Write one there (name; "
+            "[tool.withstand.model] with base; [tool.withstand.data] with source; "
+            "[tool.withstand.audit]; [[tool.withstand.gates]]), or name another plan file."
+        )
+    return parse_plan(found, str(path), prefix=".".join(TABLE) + ".")
+
+
+def holds_plan(path: Path) -> bool:
+    """Whether a TOML file is meant as a plan: a pyproject.toml only where it has the plan's table."""
+    if path.name != PYPROJECT:
+        return True
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        return _table(_read_toml(path)) is not None
+    except PlanError:
+        return False
+
+
+def _table(raw: dict[str, Any]) -> Any:
+    found: Any = raw
+    for key in TABLE:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise PlanError(f"There is no plan file at {path}.") from None
+        raise PlanError(
+            f"There is no plan file at {path}. Name another, or write a first one: withstand init."
+        ) from None
     except IsADirectoryError:
-        raise PlanError(f"{path} is a folder; a plan is a TOML file.") from None
-    except UnicodeDecodeError:
-        raise PlanError(f"{path} is not UTF-8 text; a plan is a TOML file.") from None
+        raise PlanError(
+            f"{path} is a folder; a plan is a TOML file. Name the file in it."
+        ) from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise PlanError(
+            f"{path} is not UTF-8 text (line {line}); a plan is a TOML file. Save it as UTF-8."
+        ) from None
     except tomllib.TOMLDecodeError as error:
-        raise PlanError(f"{path} is not valid TOML: {error}.") from None
-    return parse_plan(raw, str(path))
+        raise PlanError(f"{path} is not valid TOML: {error}.{line_of(path, error)}") from None
 
 
-def parse_plan(raw: dict[str, Any], where: str) -> Plan:
-    """Check an already parsed plan; `where` names it in messages."""
+def parse_plan(raw: Any, where: str, prefix: str = "") -> Plan:
+    """Check an already parsed plan; `where` names it in messages, `prefix` stands before its keys."""
     try:
         # TOML has arrays, the plan has tuples: JSON mode takes the one for the other, still strictly.
         return Plan.model_validate_json(json.dumps(raw, default=str))
     except ValidationError as error:
-        lines = [_explain(raw, dict(problem)) for problem in error.errors()]
+        lines = [_explain(raw, dict(problem), prefix) for problem in error.errors()]
         raise PlanError(f"{where} is not a valid plan:\n  " + "\n  ".join(lines)) from None
 
 
-def _explain(raw: dict[str, Any], problem: dict[str, Any]) -> str:
+def _explain(raw: Any, problem: dict[str, Any], prefix: str) -> str:
     location = _written(raw, problem["loc"])
-    key = ".".join(location) or "the plan"
+    key = prefix + ".".join(location) if location else "the plan"
     if problem["type"] == "extra_forbidden":
         known = _known_keys(location[:-1])
         near = difflib.get_close_matches(location[-1], known, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
+        hint = f" Did you mean '{near[0]}'?" if near else _elsewhere(location[-1])
         return f"{key}: there is no such key.{hint} Known here: {', '.join(known)}."
+    meant = _meaning(location)
+    if problem["type"] == "missing" and isinstance(problem["loc"][-1], int):
+        return f"{key.rpartition('.')[0]}: a value is missing (given: {problem['input']!r}).{meant}"
     if problem["type"] == "missing":
-        return f"{key}: this key is required and missing."
+        return f"{key}: this key is required and missing.{meant}"
     given = "" if isinstance(problem["input"], dict | list) else f" (given: {problem['input']!r})"
-    return f"{key}: {problem['msg'].removeprefix('Value error, ')}{given}."
+    # A section's own complaint says all; what the section is would only be beside the point.
+    return f"{key}: {told(problem)}{given}.{'' if problem['type'] == 'value_error' else meant}"
+
+
+def _meaning(location: list[str]) -> str:
+    """What the key is, as its section says it, as a sentence behind a message."""
+    names = [part for part in location if not part.isdigit()]
+    section = _section(names[:-1])
+    said = dict(meanings(section)).get(names[-1]) if section and names else None
+    return f" What it is: {said.rstrip('.')}." if said else ""
+
+
+def _elsewhere(key: str) -> str:
+    """Which section has a key that stands where it is not known."""
+    found = [name for name in Plan.model_fields if key in _known_keys([name])]
+    return f" '{key}' is a key of [{found[0]}]." if found else ""
 
 
 def _written(raw: Any, location: Iterable[str | int]) -> list[str]:
@@ -291,14 +372,21 @@ def _written(raw: Any, location: Iterable[str | int]) -> list[str]:
 
 def _known_keys(location: list[str]) -> list[str]:
     """The keys that the section at `location` has."""
-    section: Any = Plan
+    section = _section(location)
+    return sorted(section.model_fields) if section else []
+
+
+def _section(location: Iterable[str]) -> type[BaseModel] | None:
+    """The model of the section at `location`; None where that is no section."""
+    section: type[BaseModel] = Plan
     for part in location:
-        if part.isdigit():
+        # A number is a place in a list, and a name that is no key one of a user's own (tune.space).
+        if part.isdigit() or part not in section.model_fields:
             continue
         annotation = section.model_fields[part].annotation
         options = [annotation, *getattr(annotation, "__args__", ())]
         models = [o for o in options if isinstance(o, type) and issubclass(o, BaseModel)]
         if not models:
-            return []
+            return None
         section = models[0]
-    return sorted(section.model_fields)
+    return section

@@ -107,7 +107,9 @@ def read_table(source: Source) -> Table:
         raise _no_own_splits(source)
     path = Path(source.location)
     if path.stat().st_size == 0:
-        raise HarnessError(f"{source.location} is empty: no header and no rows.")
+        raise HarnessError(
+            f"{source.location} is empty: no header and no rows. Fill it, or name another source."
+        )
     kind = _format(path)
     table = _json(path) if kind == "json" else _with_datasets(path, kind)
     return _not_empty(table)
@@ -146,7 +148,7 @@ def _format(path: Path) -> str:
 def _not_empty(table: Table) -> Table:
     if not table.rows:
         held = f" (columns: {in_words(table.columns)})" if table.columns else ""
-        raise HarnessError(f"{table.name} holds no rows{held}.")
+        raise HarnessError(f"{table.name} holds no rows{held}. Fill it, or name another source.")
     return table
 
 

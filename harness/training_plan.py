@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 class Section(BaseModel):
     """A table of a plan file: every key is known, every value of its type."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Objective(Section):
@@ -161,6 +161,12 @@ class Averaging(Section):
     start_epoch: int = Field(default=0, ge=0)
 
 
+def _one_or_several_in_schema(found: dict[str, Any]) -> None:
+    """A table, or a list of tables: what `Train` takes for its objective."""
+    array = {key: found.pop(key) for key in ("type", "items", "minItems") if key in found}
+    found["anyOf"] = [array["items"], array]
+
+
 class Train(Section):
     """One fine-tuning.
 
@@ -194,7 +200,9 @@ class Train(Section):
 
     output: str
     start: Literal["base", "plain"] = "base"
-    objective: tuple[Objective, ...] = Field(default=(Objective(),), min_length=1)
+    objective: tuple[Objective, ...] = Field(
+        default=(Objective(),), min_length=1, json_schema_extra=_one_or_several_in_schema
+    )
     plain_warmup: float = Field(default=0.0, ge=0.0, lt=1.0)
     adaptation: Adaptation = Adaptation()
     adapter: Adapter | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports import checks, excerpts, tables
+from reports import checks, excerpts, frozen, tables
 from reports import wording as w
 from reports.provenance import facts
 from reports.sections import sections
@@ -27,6 +27,7 @@ def build(
         summary=(
             *(_compared(comparison) if comparison else _measured(results)),
             *checks.sentences(main),
+            *frozen.sentences(results),
         ),
         tiles=tuple(_changes(comparison) if comparison else _values(results)),
         chart=_chart(results),

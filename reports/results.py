@@ -269,6 +269,29 @@ class Comparison(TypedDict):
     cost: dict[str, Any]
 
 
+class Deviation(TypedDict):
+    """A setting that is not as it was frozen; None where one side has no such key."""
+
+    key: str
+    frozen: Any
+    now: Any
+
+
+class FrozenInfo(TypedDict):
+    """The plan that was frozen before the run, and whether it was run.
+
+    `date` and those of `history`, the freezes before it, are ISO 8601 in UTC; `late` says that the run
+    had begun by then.
+    """
+
+    digest: str
+    date: str
+    matches: bool
+    deviations: list[Deviation]
+    late: bool
+    history: list[dict[str, str]]
+
+
 class Results(TypedDict):
     """The whole of results.json."""
 
@@ -277,6 +300,7 @@ class Results(TypedDict):
     kind: Kind
     run: RunInfo
     verdict: Verdict | None
+    frozen: NotRequired[FrozenInfo]
     model: ModelInfo | None
     data: DataInfo | None
     clean: dict[str, CleanInfo]

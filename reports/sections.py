@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports import checks, doubtful, probes, tables
+from reports import checks, doubtful, frozen, probes, tables
 from reports.view import Section
 
 ROBUST = (
@@ -25,7 +25,7 @@ def sections(
     results: Mapping[str, Any], main: Mapping[str, Any], comparison: Mapping[str, Any] | None
 ) -> list[Section]:
     """The parts of the report in their order; `main` is the side whose numbers stand alone."""
-    found = []
+    found = frozen.section(results)
     if comparison:
         found.append(
             Section(

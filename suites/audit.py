@@ -22,10 +22,11 @@ from reports.folder import RunFolder
 from reports.progress import Progress
 from reports.results import Results
 from reports.sessions import start_or_resume
-from suites import probing, validity
+from suites import freezing, probing, validity
 from suites.earlier import EVENT, evaluated_before
 from suites.evidence import Collector, Target, sample
 from suites.findings import audit_results, with_verdict
+from suites.freezing import Freeze
 from suites.preflight import recipes_of
 from suites.subject import victim_on_record
 from suites.verdict import Verdict
@@ -39,12 +40,14 @@ class AuditOptions:
         limit: attack at most so many examples (a partial run: its verdict is never a pass).
         batch_size: most texts in a batch (see `attacks.engine.scheduler.EngineConfig`).
         cache: a file of answers that later runs may use again.
+        frozen: the plan as it was frozen, if it was: the records say whether it is the one that ran.
     """
 
     limit: int | None = None
     batch_size: int = 64
     device: str | None = None
     cache: Path | None = None
+    frozen: Freeze | None = None
 
     @property
     def engine(self) -> EngineConfig:
@@ -101,6 +104,8 @@ def audit_run(
         details={"stage": stage, "model": spec},
     ) as folder:
         began(folder.path)
+        if options.frozen is not None:
+            freezing.put_on_record(folder, options.frozen, plan)
         collector = _collector(plan, spec, prepared, folder, progress, options)
         if all(event["event"] != EVENT for event in folder.events()):
             folder.append(EVENT, models=evaluated_before(runs, folder))

@@ -1,4 +1,5 @@
-"""The verbs of this package: init, attack, trigger, shrink, regress, sheet, audit, harden, ls, doctor.
+"""The verbs of this package: init, attack, trigger, shrink, regress, sheet, audit, harden, plan, ls and
+doctor.
 
 Nothing heavy is imported before a verb runs.
 """
@@ -28,6 +29,7 @@ from suites.options import (
     Seed,
     TextColumns,
 )
+from suites.plan_command import plans
 from suites.regress_command import regress, shrink
 from suites.sheet_command import sheet
 from suites.trigger_command import trigger
@@ -43,6 +45,7 @@ def register(app: typer.Typer) -> None:
     app.command()(sheet)
     app.command()(audit)
     app.command()(harden)
+    app.add_typer(plans, name="plan")
     app.command(name="ls")(ls)
     app.command()(doctor)
 
@@ -255,24 +258,44 @@ def audit(
     cache: CacheFile = None,
     output_dir: Runs = Path("runs"),
     resume: Resume = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Say what it would take and could decide; load and write nothing."
+        ),
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Measure a model by every check of the plan and decide its gates."""
     from harness.plan import read_plan
+    from reports.folder import RunFolder
     from reports.progress import progress
     from suites.audit import AuditOptions, audit_run, model_of
+    from suites.forecast import forecast
+    from suites.forecast_lines import lines
+    from suites.freezing import read_freeze
     from suites.preflight import check_audit, chosen_stage
 
-    read = read_plan(plan)
+    read, frozen = read_plan(plan), read_freeze(plan)
     chosen = chosen_stage(read, stage)
-    check_audit(read, model or model_of(read, chosen), output_dir)
+    spec = model or model_of(read, chosen)
+    check_audit(read, spec, output_dir)
+    if baseline is not None:
+        RunFolder.open(baseline).results()  # refused here, and not after the attacks
+    if dry_run:
+        paired = baseline is not None
+        found = forecast(
+            read, stage=chosen, model=spec, runs=output_dir, limit=limit, paired=paired
+        )
+        print(json.dumps(found, indent=1) if as_json else "\n".join(lines(found)))
+        return
     done = audit_run(
         read,
         stage=chosen,
         runs=output_dir,
         progress=progress(quiet),
-        options=AuditOptions(limit=limit, batch_size=batch_size, device=device, cache=cache),
+        options=AuditOptions(limit, batch_size, device, cache, frozen),
         gates=read.gates,
         model=model,
         baseline=baseline,
@@ -295,17 +318,18 @@ def harden(
     from harness.plan import read_plan
     from reports.progress import progress
     from suites.audit import AuditOptions
+    from suites.freezing import read_freeze
     from suites.harden import harden as run
     from suites.preflight import check_hardening
 
-    read = read_plan(plan)
+    read, frozen = read_plan(plan), read_freeze(plan)
     check_hardening(read, output_dir)
     done = run(
         read,
         runs=output_dir,
         progress=progress(quiet),
         resume=resume,
-        options=AuditOptions(limit=limit, batch_size=batch_size, device=device),
+        options=AuditOptions(limit, batch_size, device, frozen=frozen),
     )
     _conclude(done.folder, done.verdict, as_json)
 

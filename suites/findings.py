@@ -22,7 +22,7 @@ from reports.results import (
     empty,
 )
 from reports.statistics import Estimate
-from suites import probing
+from suites import freezing, probing
 from suites.earlier import EVENT, in_words
 from suites.evidence import describe_costs
 from suites.meaning import doubtful
@@ -79,6 +79,9 @@ def audit_results(folder: RunFolder, kind: Kind = "audit") -> Results:
     results["examples"] = summaries.worst_examples(test)
     earlier = _last(events, EVENT).get("models", [])
     results["limits"] = [*in_words(earlier), *LIMITS]
+    frozen = freezing.recorded(events)
+    if frozen is not None:
+        results["frozen"] = frozen
     return results
 
 
@@ -292,6 +295,7 @@ def problems(
     found = []
     if limited:
         found.append("partial run: fewer examples than the plan asks for (--limit)")
+    found += freezing.doubts(results.get("frozen"))
     sides = {"": results}
     if results.get("comparison"):
         sides = {which: results["comparison"][which] for which in ("before", "after")}

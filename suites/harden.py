@@ -124,6 +124,8 @@ def _conclude(
     results["model"], results["data"] = hardened["model"], hardened["data"]
     results["examples"] = list(hardened["examples"])
     results["limits"] = list(hardened["limits"])
+    if "frozen" in hardened:
+        results["frozen"] = hardened["frozen"]
     results["stages"] = [
         {"name": e["name"], "seconds": e["seconds"]} for e in events if e["event"] == "stage"
     ]

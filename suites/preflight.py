@@ -16,6 +16,7 @@ from harness.preflight import check_attacks, check_training, own_resources
 from harness.session import Stage, data_of, section_of, stage_named, trains_nothing
 from reports.storage import probe_writable
 from suites import probing, validity
+from suites.gate_bounds import check_bound
 from suites.validity import judging
 
 
@@ -39,6 +40,16 @@ def check_audit(plan: Plan, model: str, runs: Path) -> None:
     probe_writable(runs)
     check_model(model, max_length=plan.model.max_length)
     prepared = data_of(plan)
+    if not prepared.test.rows:
+        raise PlanError(
+            "data.shares: nothing is left to test on. Give the third share more than 0, or name a "
+            "data.test."
+        )
+    if plan.audit.calibrated and not prepared.validation.rows:
+        raise PlanError(
+            "audit.calibrated: the temperature is fitted on validation texts, and there are none. Give "
+            "the second of data.shares more than 0, name a data.validation, or set it to false."
+        )
     if plan.audit.behaviour is not None:
         probing.behavioural_tests(plan.audit.behaviour, prepared.labels, plan.seed)
     known = classifier_labels(model)
@@ -48,6 +59,23 @@ def check_audit(plan: Plan, model: str, runs: Path) -> None:
             f"data.label: the data have the label '{unknown[0]}', which the model {model} does not "
             f"know. Its labels are: {', '.join(known)}."
         )
+
+
+def check_plan(plan: Plan, runs: Path = Path("runs")) -> None:
+    """Check what every use of a plan needs: its trainings and its audit, or that of `model.base`.
+
+    Raises PlanError, HarnessError, AttackError or ReportError, each with exit code 2.
+    """
+    if trains_nothing(plan):
+        check_audit(plan, plan.model.base, runs)
+        return
+    _check_audit_section(plan)
+    stages: tuple[Stage, ...] = ("train", "harden")
+    check_training(plan, [stage for stage in stages if getattr(plan, stage) is not None], runs)
+    if plan.tune is not None:
+        from harness.tuning import tune_of
+
+        tune_of(plan)
 
 
 def recipes_of(plan: Plan) -> list[Recipe]:
@@ -114,29 +142,49 @@ def _check_audit_section(plan: Plan) -> None:
 _METRIC = re.compile(
     r"(?P<side>before\.|gain\.)?"
     r"(?:clean_accuracy|calibration_error"
-    r"|(?:robust_accuracy|attack_success_rate)\.(?P<attack>[a-z0-9_-]+)(?:\.calibrated)?"
+    r"|(?P<rate>robust_accuracy|attack_success_rate)\.(?P<attack>[a-z0-9_-]+)(?:\.calibrated)?"
     r"|check\.(?P<check>[a-z0-9_-]+)(?:\.(?P<checked>[a-z0-9_-]+))?"
     r"|noisy_accuracy\.(?:mean|(?P<noise>[a-z-]+)\.(?P<severity>[1-5]))"
     r"|behaviour_failures\.(?P<test>[a-z-]+)"
-    r"|gap\.[a-z_]+(?:\.[a-z0-9_-]+)?)"
+    r"|gap\.(?:accuracy_train_test|loss_test_train|seen_unseen|calibration)"
+    r"|gap\.robust_train_test\.(?P<both>[a-z0-9_-]+))"
 )
+
+
+_NO_GAIN = ("gain.calibration_error", "gain.attack_success_rate.", "gain.gap.", "gain.check.")
 
 
 def _check_gates(plan: Plan) -> None:
     """A gate whose metric can never be measured would be inconclusive for ever: say so at once."""
-    known = [*plan.audit.attacks, "union", "unseen"]
     for number, gate in enumerate(plan.gates):
         where = f"gates.{number}.metric"
         match = _METRIC.fullmatch(gate.metric)
         if match is None:
             raise PlanError(
-                f"{where}: there is no metric '{gate.metric}'.{_hint(gate.metric, known)} "
-                "See `withstand ls checks`."
+                f"{where}: there is no metric '{gate.metric}'.{_hint(gate.metric, plan.audit.attacks)} "
+                "`withstand ls checks` lists them all."
+            )
+        if gate.metric.startswith(_NO_GAIN):
+            raise PlanError(
+                f"{where}: no difference is measured of '{gate.metric.removeprefix('gain.')}'. Allowed "
+                "behind gain.: clean_accuracy, robust_accuracy.NAME."
+            )
+        known = _measured(plan, match)
+        if match["attack"] == "union" and "union" not in known:
+            raise PlanError(
+                f"{where}: a union is the robust accuracy under several attacks at once: name two or "
+                "more in audit.attacks, and write robust_accuracy.union. Allowed now: "
+                f"{', '.join(known)}."
             )
         if match["attack"] is not None and match["attack"] not in known:
             raise PlanError(
                 f"{where}: '{match['attack']}' is not among audit.attacks, so it is never measured. "
                 f"Allowed: {', '.join(known)}."
+            )
+        if match["both"] is not None and match["both"] not in _attacked_twice(plan):
+            raise PlanError(
+                f"{where}: '{match['both']}' is not run on training examples. Set audit.train_examples "
+                "to more than 0, and have it among audit.train_attacks or leave those out."
             )
         if gate.metric.removeprefix(match["side"] or "").startswith(("noisy_", "behaviour_")):
             _check_probed(plan, where, gate.metric.removeprefix(match["side"] or ""))
@@ -144,6 +192,19 @@ def _check_gates(plan: Plan) -> None:
             _check_checked(plan, where, match["check"], match["checked"])
         if gate.metric.endswith(".calibrated") and not plan.audit.calibrated:
             raise PlanError(f"{where}: '{gate.metric}' needs audit.calibrated = true.")
+        check_bound(f"gates.{number}", gate)
+
+
+def _measured(plan: Plan, match: re.Match[str]) -> list[str]:
+    """What a rate of the audit can be measured under: its attacks, and the worst case of several."""
+    worst = ["union"] if len(plan.audit.attacks) > 1 and match["rate"] == "robust_accuracy" else []
+    rest = ["unseen"] if worst and match["side"] == "gain." else []
+    return [*plan.audit.attacks, *worst, *rest]
+
+
+def _attacked_twice(plan: Plan) -> Sequence[str]:
+    """The attacks that are run on training examples too."""
+    return (plan.audit.train_attacks or plan.audit.attacks) if plan.audit.train_examples else ()
 
 
 def _check_probed(plan: Plan, where: str, metric: str) -> None:
@@ -175,7 +236,9 @@ def _check_checked(plan: Plan, where: str, name: str, attack: str | None) -> Non
 
 def _hint(metric: str, attacks: Sequence[str]) -> str:
     names = ["clean_accuracy", "calibration_error"]
-    names += [f"robust_accuracy.{attack}" for attack in attacks]
+    names += [f"robust_accuracy.{attack}" for attack in (*attacks, "union")]
+    names += [f"attack_success_rate.{attack}" for attack in attacks]
+    names += ["gap.accuracy_train_test", "gap.loss_test_train", "gap.calibration"]
     names += [f"gain.{name}" for name in names] + [f"before.{name}" for name in names]
     near = difflib.get_close_matches(metric, names, n=1)
     return f" Did you mean '{near[0]}'?" if near else ""

@@ -15,12 +15,11 @@ from reports.progress import Quiet
 from reports.results import Results
 from suites.audit import model_of
 from suites.findings import with_verdict
+from suites.freezing import Freeze, read_freeze
+from suites.gate_bounds import PAIRED
 from suites.measured import InconclusiveError
 from suites.pytest_fixtures import folder
 from suites.pytest_settings import MARK, PROPERTY, setting, switched
-
-PAIRED = ("before.", "gain.")
-"""Metrics that need the audit of the plain model too."""
 
 
 class GateError(Exception):
@@ -56,6 +55,7 @@ class PlanFile(pytest.File):
                 folder(self.config, "runs", "runs"),
                 device=setting(self.config, "device"),
                 fresh=switched(self.config, "fresh"),
+                frozen=read_freeze(self.path),
             )
         return self._results
 
@@ -95,7 +95,9 @@ class GateItem(pytest.Item):
         return self.path, 0, f"gate: {self.name}"
 
 
-def audited(plan: Plan, runs: Path, *, device: str | None, fresh: bool) -> dict[str, Any]:
+def audited(
+    plan: Plan, runs: Path, *, device: str | None, fresh: bool, frozen: Freeze | None = None
+) -> dict[str, Any]:
     """Results of an audit of the plan's last model, against its plain one where a gate asks for that.
 
     A finished run of the same plan on the same weights is taken as it is, unless `fresh`.
@@ -104,7 +106,7 @@ def audited(plan: Plan, runs: Path, *, device: str | None, fresh: bool) -> dict[
     from suites.preflight import check_audit, chosen_stage
 
     stage = chosen_stage(plan, None)
-    options = AuditOptions(device=device)
+    options = AuditOptions(device=device, frozen=frozen)
     paired = stage == "harden" and any(g.metric.startswith(PAIRED) for g in plan.gates)
     stages: list[Stage] = ["train", stage] if paired else [stage]
     for each in stages:

@@ -57,10 +57,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """A plan that is named on the command line."""
+    """A plan that is named on the command line; a pyproject.toml where it has one."""
     if file_path.suffix == ".toml" and parent.session.isinitpath(file_path):
+        from harness.plan import holds_plan
         from suites.pytest_plans import PlanFile
 
+        if not holds_plan(file_path):
+            return None
         found: pytest.Collector = PlanFile.from_parent(parent, path=file_path)
         return found
     return None

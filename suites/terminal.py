@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reports import checks, doubtful
+from reports import checks, doubtful, frozen
 
 MARKS = {"pass": "PASS", "fail": "FAIL", "inconclusive": "INCONCLUSIVE"}
 COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
@@ -51,7 +51,7 @@ def show_results(results: Mapping[str, Any], folder: Path, written: Sequence[Pat
         if verdict["gates"]:
             console.print(_gates(verdict["gates"]))
     side = results["comparison"]["after"] if results["comparison"] else results
-    for sentence in checks.sentences(side):
+    for sentence in (*checks.sentences(side), *frozen.sentences(results)):
         console.print(Text(sentence))
     if results["comparison"]:
         console.print(_differences(results["comparison"]["differences"]))

@@ -183,7 +183,9 @@ def test_a_folder_of_models_names_the_one_inside(saved: Path) -> None:
 def test_an_input_that_is_too_long_for_the_model(saved: Path) -> None:
     assert check_model(str(saved), max_length=64).longest == 64
     message = refused(lambda: check_model(str(saved), max_length=65))
-    assert message == f"max_length is 65, and {saved} takes at most 64 tokens."
+    assert (
+        message == f"max_length is 65, and {saved} takes at most 64 tokens. Set it to that or less."
+    )
 
 
 def test_positions_of_roberta_start_behind_its_padding(tmp_path: Path) -> None:

@@ -96,8 +96,8 @@ def test_one_objective_or_several(tmp_path: Path) -> None:
     ("objective", "expected"),
     [
         ({"nam": "fgm"}, "train.objective.nam: there is no such key. Did you mean 'name'?"),
-        ([{"name": "fgm"}, {"weight": 0}], "train.objective.1.weight: Input should be greater"),
-        ([], "train.objective: Tuple should have at least 1 item"),
+        ([{"name": "fgm"}, {"weight": 0}], "train.objective.1.weight: must be more than 0"),
+        ([], "train.objective: must have at least 1"),
     ],
 )
 def test_a_wrong_objective_is_named_as_it_is_written(objective: Any, expected: str) -> None:

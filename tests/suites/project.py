@@ -59,6 +59,29 @@ evidence = "point"
 why = "A model that cannot read is of no use."
 """
 
+AUDIT = """
+name = "release"
+seed = 3
+
+[model]
+base = "{base}"
+max_length = 32
+
+[data]
+source = "{source}"
+shares = [0.2, 0.3, 0.5]
+
+[audit]
+attacks = ["deepwordbug"]
+examples = 12
+
+[[gates]]
+metric = "robust_accuracy.deepwordbug"
+at_least = 0.0
+evidence = "point"
+why = "Whatever it does, it does on record."
+"""
+
 
 def base(folder: Path) -> Path:
     """The tiny classifier, untrained, with the labels "negative" and "positive"."""
@@ -101,3 +124,12 @@ def project(folder: Path) -> Path:
     """All of it; returns the plan."""
     folder.mkdir(parents=True, exist_ok=True)
     return write_plan(folder, base(folder), write_rows(folder / "data.csv", rows()))
+
+
+def release(folder: Path, name: str = "release.toml") -> Path:
+    """A plan that trains nothing and audits the tiny classifier; returns it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    source = write_rows(folder / "data.csv", rows(200))
+    plan = folder / name
+    plan.write_text(AUDIT.format(base=base(folder), source=source), encoding="utf-8")
+    return plan

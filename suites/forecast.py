@@ -1,0 +1,191 @@
+"""`withstand audit --dry-run`: what an audit would do, take and be able to decide. Nothing is loaded.
+
+Queries and seconds are those of finished runs in the runs folder; what no run has shown is not known.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from attacks.recipe import Recipe
+from harness.model_checks import classifier_labels
+from harness.plan import Gate, Plan
+from harness.session import Stage, data_of
+from reports.errors import ReportError
+from reports.folder import RunFolder
+from suites.decidable import Decidable, of_rate, of_width
+from suites.findings import estimates
+from suites.gate_bounds import PAIRED, share_of
+from suites.preflight import recipes_of
+
+Found = Mapping[str, Any]
+
+
+def forecast(
+    plan: Plan, *, stage: Stage, model: str, runs: Path, limit: int | None, paired: bool
+) -> dict[str, Any]:
+    """What an audit of `model` would do, as plain values.
+
+    Args:
+        limit: attack at most so many examples.
+        paired: whether there is a baseline to compare with.
+
+    Raises PlanError, HarnessError, AttackError or ReportError as the audit itself would.
+    """
+    prepared, audit = data_of(plan), plan.audit
+    splits = {
+        "train": len(prepared.train),
+        "validation": len(prepared.validation),
+        "test": len(prepared.test),
+    }
+    counts = {
+        "test": min(audit.examples, limit or audit.examples, splits["test"]),
+        "train": min(audit.train_examples, limit or audit.train_examples, splits["train"]),
+    }
+    earlier = list(_finished(runs))
+    planned = []
+    for recipe in recipes_of(plan):
+        forms = [("test", False)] + ([("test", True)] if audit.calibrated else [])
+        if counts["train"] and recipe.name in (audit.train_attacks or audit.attacks):
+            forms.append(("train", False))
+        for split, calibrated in forms:
+            seen = _cost(recipe, calibrated, model, earlier)
+            planned.append(_attack(recipe.name, split, calibrated, counts[split], seen))
+    known = [attack for attack in planned if attack["seconds"] is not None]
+    families = any(row.group is not None for row in prepared.test.rows)
+    return {
+        "plan": plan.name,
+        "stage": stage,
+        "model": model,
+        "labels": list(classifier_labels(model)),
+        "max_length": plan.model.max_length,
+        "data": plan.data.source,
+        "splits": splits,
+        "limit": limit,
+        "runs": str(runs),
+        "attacks": planned,
+        "queries": sum(attack["queries"] for attack in known),
+        "seconds": sum(attack["seconds"] for attack in known),
+        "unknown": len(planned) - len(known),
+        "gates": [
+            _gate(gate, splits["test"], counts["test"], earlier, model, families, paired)
+            for gate in plan.gates
+        ],
+    }
+
+
+def _finished(runs: Path) -> Iterator[Found]:
+    """Results of the finished runs in a folder, the newest first; damaged ones are passed over."""
+    for path in sorted(runs.iterdir(), reverse=True) if runs.is_dir() else ():
+        try:
+            run = RunFolder.open(path)
+            if run.is_finished:
+                yield run.results()
+        except ReportError:
+            continue
+
+
+def _attack(
+    name: str, split: str, calibrated: bool, count: int, seen: Found | None
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "split": split,
+        "calibrated": calibrated,
+        "examples": count,
+        "queries": round(seen["queries"] * count) if seen else None,
+        "seconds": round(seen["seconds"] * count, 1) if seen else None,
+        "seen": seen,
+    }
+
+
+def _cost(
+    recipe: Recipe, calibrated: bool, model: str, earlier: Sequence[Found]
+) -> dict[str, Any] | None:
+    """Queries and seconds an example from the run that is most like this one, and which that is."""
+    parameters = json.loads(json.dumps(recipe.parameters()))
+    best: tuple[tuple[bool, ...], dict[str, Any]] | None = None
+    for results in earlier:
+        for attack in results["attacks"]:
+            total = attack["counts"]["total"]
+            if attack["name"] != recipe.name or not total or not attack["queries"]["unique"]:
+                continue
+            name = (results["model"] or {}).get("name")
+            alike = (
+                attack["recipe"].get("parameters") == parameters,
+                name == model,
+                attack["calibrated"] == calibrated,
+            )
+            if best is None or alike > best[0]:
+                queries, seconds = attack["queries"]["unique"], attack["seconds"]["total"]
+                best = (
+                    alike,
+                    {
+                        "run": results["run"]["id"],
+                        "model": name,
+                        "same_settings": alike[0],
+                        "same_model": alike[1],
+                        "examples": total,
+                        "queries": queries / total,
+                        "seconds_per_query": seconds / queries,
+                        "seconds": seconds / total,
+                    },
+                )
+    return best[1] if best else None
+
+
+def _gate(
+    gate: Gate,
+    test: int,
+    attacked: int,
+    earlier: Sequence[Found],
+    model: str,
+    families: bool,
+    paired: bool,
+) -> dict[str, Any]:
+    """What a gate can decide, with what has to be said of that."""
+    found: Decidable | None = None
+    notes = []
+    share = share_of(gate.metric)
+    if gate.metric.startswith(PAIRED) and not paired:
+        notes.append("it has no value without --baseline")
+    if share is not None:
+        n = test if share == "clean_accuracy" else attacked
+        found = of_rate(gate, n) if n else None
+        if share == "attack_success_rate":
+            notes.append("at best: only texts that the model gets right are counted")
+        if families and gate.evidence == "interval":
+            notes.append("at best: texts of one family count for less")
+    else:
+        seen = _width(gate.metric, earlier, model)
+        found = of_width(gate, seen[1]) if seen else None
+        if seen and found:
+            notes.append(f"if its interval is as wide as in {seen[0]} (n={seen[1].n:,})")
+        else:
+            notes.append("what it can decide is not known: no earlier run has measured it")
+    return {
+        "metric": gate.metric,
+        "direction": "at_least" if gate.at_least is not None else "at_most",
+        "bound": gate.at_least if gate.at_least is not None else gate.at_most,
+        "evidence": gate.evidence,
+        "share": share is not None,
+        "decides": asdict(found) if found else None,
+        "notes": notes,
+    }
+
+
+def _width(metric: str, earlier: Sequence[Found], model: str) -> tuple[str, Any] | None:
+    """The newest run that measured a metric, of this model where one did, and the estimate."""
+    other = None
+    for results in earlier:
+        estimate = estimates(results).get(metric)
+        if estimate is None or estimate.low is None:
+            continue
+        if (results["model"] or {}).get("name") == model:
+            return results["run"]["id"], estimate
+        other = other or (results["run"]["id"], estimate)
+    return other

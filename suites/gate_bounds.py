@@ -1,0 +1,45 @@
+"""What the metric of a gate can be at all: a share, a difference of shares, or any number."""
+
+from __future__ import annotations
+
+from harness.plan import Gate, PlanError
+
+PAIRED = ("before.", "gain.")
+"""Metrics that need the audit of the plain model too."""
+
+_SHARES = ("clean_accuracy", "robust_accuracy", "attack_success_rate")
+_BETWEEN = ("calibration_error", "noisy_accuracy", "behaviour_failures")
+
+
+def share_of(metric: str) -> str | None:
+    """Which share of examples a metric is; None for one that is not counted on examples alone."""
+    kind = metric.removeprefix("before.").split(".")[0]
+    return kind if kind in _SHARES else None
+
+
+def check_bound(where: str, gate: Gate) -> None:
+    """Raise PlanError for a bound that the metric can never meet, or never miss: percent for shares.
+
+    Args:
+        where: the gate's place in the plan ("gates.0").
+    """
+    least = _least(gate.metric)
+    if least is None:
+        return
+    for key, bound in (("at_least", gate.at_least), ("at_most", gate.at_most)):
+        if bound is None or least <= bound <= 1:
+            continue
+        as_share = f" Write {bound:g}% as {bound / 100:g}." if 1 < abs(bound) <= 100 else ""
+        raise PlanError(
+            f"{where}.{key}: {bound:g} says nothing, because {gate.metric} lies between {least} and 1."
+            f"{as_share}"
+        )
+
+
+def _least(metric: str) -> int | None:
+    """The least value that a metric can have, where its greatest is 1; None for one without ends."""
+    if metric.startswith("gain."):
+        return -1
+    if share_of(metric) is not None or metric.removeprefix("before.").startswith(_BETWEEN):
+        return 0
+    return -1 if metric.startswith("gap.") and not metric.startswith("gap.loss") else None
