@@ -102,6 +102,7 @@ def audited(
 
     A finished run of the same plan on the same weights is taken as it is, unless `fresh`.
     """
+    from reports.render import render
     from suites.audit import AuditOptions, audit_run
     from suites.preflight import check_audit, chosen_stage
 
@@ -127,6 +128,7 @@ def audited(
                 gates=gates,
                 baseline=baseline,
             ).folder
+            render(found)
         baseline = found
     results = cast("Results", RunFolder.open(found).results())
     # Of a run that is known the gates may be none (`withstand harden` judges once, at its end).
