@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     model_validator,
 )
 
 from harness.auxiliaries import ENCODER, LANGUAGE_MODEL, Auxiliaries
+from harness.gates import Gate as Gate
+from harness.gates import Waiver as Waiver
 from harness.plan_messages import line_of, meanings, told
 from harness.training_plan import Section, Train
 from harness.tuning_plan import Tune
@@ -179,38 +180,6 @@ class Resources(Section):
             raise PlanError(f"resources: {error}") from None
 
 
-class Gate(Section):
-    """A bound that the audit must meet.
-
-    Attributes:
-        metric: dotted name of an estimate, e.g. `clean_accuracy`, `robust_accuracy.pwws`,
-            `gain.textfooler.calibrated`; `withstand ls checks` lists them.
-        at_least, at_most: exactly one of the two.
-        evidence: "interval" (the nearer end of the 95% interval must meet the bound; where it does not
-            but the farther end does, the gate is inconclusive) or "point".
-        on_missing: what a missing value means.
-        why: the reason for the bound; shown in the report.
-    """
-
-    model_config = ConfigDict(
-        json_schema_extra={"oneOf": [{"required": ["at_least"]}, {"required": ["at_most"]}]}
-    )
-
-    metric: str
-    at_least: float | None = None
-    at_most: float | None = None
-    evidence: Literal["interval", "point"] = "interval"
-    on_missing: Literal["inconclusive", "fail"] = "inconclusive"
-    why: str
-
-    @model_validator(mode="after")
-    def _one_bound(self) -> Self:
-        if (self.at_least is None) == (self.at_most is None):
-            found = "there is none" if self.at_least is None else "not both"
-            raise ValueError(f"give exactly one of at_least and at_most: {found}")
-        return self
-
-
 class Plan(Section):
     """A whole plan file.
 
@@ -224,6 +193,7 @@ class Plan(Section):
         audit: what is measured.
         resources: resources of one's own in the place of those built in.
         gates: what must hold.
+        waivers: gates that may be missed for a while.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
@@ -236,6 +206,7 @@ class Plan(Section):
     audit: Audit = Audit()
     resources: Resources = Resources()
     gates: tuple[Gate, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
 
     @property
     def digest(self) -> str:

@@ -12,6 +12,9 @@ from typing import Any
 from pydantic import BaseModel
 
 _WORDS = {
+    "date_parsing": "must be a date, as 2026-12-31",
+    "date_from_datetime_parsing": "must be a date, as 2026-12-31",
+    "date_from_datetime_inexact": "must be a date without a time, as 2026-12-31",
     "int_type": "must be a whole number",
     "float_type": "must be a number",
     "finite_number": "must be a number, and not nan or inf",

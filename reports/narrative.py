@@ -46,10 +46,15 @@ def _verdict(results: Mapping[str, Any]) -> VerdictView:
         heading = "Measured, not judged: this run has no gates."
         return VerdictView("none", "No verdict", heading, (), None)
     gates = verdict["gates"]
-    by = {word: sum(gate["verdict"] == word for gate in gates) for word in w.VERDICTS}
+    by = {
+        word: sum(gate["verdict"] == word and "waiver" not in gate for gate in gates)
+        for word in w.VERDICTS
+    }
     total = len(gates)
+    waived = sum("waiver" in gate for gate in gates)
+    passed = f"All {total} gates passed." if total != 1 else "The gate passed."
     heading = {
-        "pass": f"All {total} gates passed." if total != 1 else "The gate passed.",
+        "pass": f"{by['pass']} of {total} gates passed; {waived} waived." if waived else passed,
         "fail": f"{by['fail']} of {total} gates failed.",
         "inconclusive": f"{by['inconclusive']} of {total} gates could not be decided."
         if by["inconclusive"]

@@ -49,7 +49,8 @@ class GateResult(TypedDict):
     """One gate: what was asked, what was found, what follows.
 
     `direction` says which side of `bound` is good; `margin` is set where the bound is relative to a
-    baseline; `evidence` is "interval" or "point"; `examples_needed` is set where it is inconclusive.
+    baseline; `evidence` is "interval" or "point"; `examples_needed` is set where it is inconclusive;
+    `waiver` (owner, reason, until) where it does not pass and the verdict goes by the others.
     """
 
     name: str
@@ -64,14 +65,19 @@ class GateResult(TypedDict):
     why: str
     examples_needed: NotRequired[int | None]
     explanation: NotRequired[str]
+    waiver: NotRequired[dict[str, str]]
 
 
 class Verdict(TypedDict):
-    """What the gates add up to, and the exit code that says so."""
+    """What the gates add up to, and the exit code that says so.
+
+    `problems` are those of the reasons that are about the evidence and not about a gate.
+    """
 
     value: VerdictValue
     exit_code: int
     reasons: list[str]
+    problems: NotRequired[list[str]]
     gates: list[GateResult]
 
 

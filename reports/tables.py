@@ -31,15 +31,18 @@ def gates(entries: Sequence[Mapping[str, Any]]) -> Table:
         needed = gate.get("examples_needed")
         decided = "95% interval" if gate["evidence"] == "interval" else "the value alone"
         follow = f"about {needed:,} examples would decide it" if needed else ""
+        waiver = gate.get("waiver")
+        if waiver:
+            follow = f"waived until {waiver['until']} by {waiver['owner']}: {waiver['reason']}"
         rows.append(
             (
                 Cell(w.metric_title(metric), sub=str(gate["why"])),
                 Cell(f"{sign} {w.metric_value(metric, gate['bound'])}", sub=f"by {decided}"),
                 Cell(w.metric_value(metric, found.value), sub=_detail(metric, found)),
                 Cell(
-                    w.VERDICTS[gate["verdict"]],
+                    w.VERDICTS[gate["verdict"]] + (", waived" if waiver else ""),
                     sub=follow,
-                    tone=_TONES[gate["verdict"]],
+                    tone="warn" if waiver else _TONES[gate["verdict"]],
                     icon=str(gate["verdict"]),
                 ),
             )

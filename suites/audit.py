@@ -115,7 +115,7 @@ def audit_run(
             results["comparison"] = cast(
                 "Any", compare_runs(RunFolder.open(baseline), folder, after=results)
             )
-        verdict = with_verdict(results, gates, limited=options.limit is not None)
+        verdict = with_verdict(results, gates, options.limit is not None, plan.waivers)
         files = file_hashes(plan.resources.resolve())
         folder.write_manifest(manifest.collect(seeds={"run": plan.seed}, files=files))
         folder.finish(results)

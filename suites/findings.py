@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import date
 from typing import Any, cast
 
 from attacks.recipe import edits
-from harness.plan import Gate
+from harness.plan import Gate, Waiver
 from reports import gaps, statistics, summaries
 from reports.folder import RunFolder
 from reports.records import OutcomeRecord
@@ -344,15 +345,26 @@ def guessing(accuracy: Estimate, labels: Mapping[str, int]) -> str | None:
     )
 
 
-def with_verdict(results: Results, gates: Sequence[Gate], limited: bool = False) -> Verdict:
-    """Decide the gates, store the verdict in the results, and return it."""
-    verdict = decide(gates, estimates(results), problems(results, limited, gates))
+def with_verdict(
+    results: Results,
+    gates: Sequence[Gate],
+    limited: bool = False,
+    waivers: Sequence[Waiver] = (),
+) -> Verdict:
+    """Decide the gates, store the verdict in the results, and return it.
+
+    Waivers count by the day on which the run began.
+    """
+    today = date.fromisoformat(results["run"]["created"][:10]) if waivers else None
+    doubts = problems(results, limited, gates)
+    verdict = decide(gates, estimates(results), doubts, waivers, today)
     results["verdict"] = cast(
         "Any",
         {
             "value": verdict.value,
             "exit_code": verdict.exit_code,
             "reasons": list(verdict.reasons),
+            "problems": list(verdict.problems),
             "gates": [
                 {
                     "name": result.gate.metric,
@@ -368,9 +380,14 @@ def with_verdict(results: Results, gates: Sequence[Gate], limited: bool = False)
                     "why": result.gate.why,
                     "examples_needed": result.examples_needed,
                     "explanation": result.reason,
+                    **({} if result.waiver is None else {"waiver": _waiver(result.waiver)}),
                 }
                 for result in verdict.gates
             ],
         },
     )
     return verdict
+
+
+def _waiver(waiver: Waiver) -> dict[str, str]:
+    return {"owner": waiver.owner, "reason": waiver.reason, "until": waiver.until.isoformat()}

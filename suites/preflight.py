@@ -135,6 +135,7 @@ def _check_audit_section(plan: Plan) -> None:
         except AttackError as error:
             raise PlanError(f"audit.checks: {error}") from None
     _check_gates(plan)
+    _check_waivers(plan)
     own_resources(plan)
     plan.audit.auxiliaries.check(recipes_of(plan))
 
@@ -193,6 +194,21 @@ def _check_gates(plan: Plan) -> None:
         if gate.metric.endswith(".calibrated") and not plan.audit.calibrated:
             raise PlanError(f"{where}: '{gate.metric}' needs audit.calibrated = true.")
         check_bound(f"gates.{number}", gate)
+
+
+def _check_waivers(plan: Plan) -> None:
+    metrics = [gate.metric for gate in plan.gates]
+    for number, waiver in enumerate(plan.waivers):
+        where = f"waivers.{number}.metric"
+        if waiver.metric not in metrics:
+            raise PlanError(
+                f"{where}: no gate of the plan is on '{waiver.metric}', so there is nothing to waive. "
+                f"Allowed: {', '.join(dict.fromkeys(metrics)) or 'none, for there are no gates'}."
+            )
+        if waiver.metric in [earlier.metric for earlier in plan.waivers[:number]]:
+            raise PlanError(
+                f"{where}: '{waiver.metric}' has a waiver already. Keep one of the two."
+            )
 
 
 def _measured(plan: Plan, match: re.Match[str]) -> list[str]:

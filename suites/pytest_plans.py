@@ -75,7 +75,11 @@ class GateItem(pytest.Item):
         assert isinstance(self.parent, PlanFile)  # noqa: S101 - who made it
         verdict = self.parent.results()["verdict"]
         gate = verdict["gates"][self._number]
-        problems = verdict["reasons"][sum(g["verdict"] != "pass" for g in verdict["gates"]) :]
+        if waiver := gate.get("waiver"):
+            said = f"waived by {waiver['owner']} until {waiver['until']}: {waiver['reason']}"
+            self.user_properties.append((f"{PROPERTY}.waived", f"{gate['explanation']}; {said}"))
+            pytest.xfail(f"{gate['explanation']}; {said}")
+        problems = verdict["problems"]
         word = "inconclusive" if gate["verdict"] == "pass" and problems else gate["verdict"]
         reason = "; ".join([gate["explanation"], *(problems if word == "inconclusive" else ())])
         self.user_properties.append((f"{PROPERTY}.{word}", reason))
@@ -132,7 +136,7 @@ def audited(
         baseline = found
     results = cast("Results", RunFolder.open(found).results())
     # Of a run that is known the gates may be none (`withstand harden` judges once, at its end).
-    with_verdict(results, plan.gates)
+    with_verdict(results, plan.gates, waivers=plan.waivers)
     return cast("dict[str, Any]", results)
 
 

@@ -88,7 +88,10 @@ def _gates(gates: Sequence[Mapping[str, Any]]) -> Any:
             Text(gate["metric"]),
             bound,
             Text(shown_estimate(gate["value"])),
-            Text(MARKS[gate["verdict"]], COLOURS[gate["verdict"]]),
+            Text(
+                MARKS[gate["verdict"]] + (", waived" if "waiver" in gate else ""),
+                COLOURS["inconclusive" if "waiver" in gate else gate["verdict"]],
+            ),
         )
     return table
 

@@ -6,12 +6,14 @@ the number of examples that would decide it. Several gates share one error budge
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 
-from harness.plan import Gate
+from harness.plan import Gate, Waiver
 from reports.statistics import Estimate, examples_needed, holm
 
 Word = Literal["pass", "fail", "inconclusive"]
@@ -30,7 +32,8 @@ class GateResult:
 
     `p_pass` and `p_fail` are one-sided p-values against "the bound is not met" and "the bound is met",
     by a normal approximation on the bound's side of the interval, after Holm's correction (None for
-    point evidence and missing values). `examples_needed` is given where the gate is undecided.
+    point evidence and missing values). `examples_needed` is given where the gate is undecided, `waiver`
+    where it does not pass and need not.
     """
 
     gate: Gate
@@ -40,15 +43,17 @@ class GateResult:
     p_pass: float | None = None
     p_fail: float | None = None
     examples_needed: int | None = None
+    waiver: Waiver | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The answer, its reasons in words, and every gate."""
+    """The answer, its reasons in words, every gate, and those of the reasons that are about no gate."""
 
     value: Word
     reasons: tuple[str, ...]
     gates: tuple[GateResult, ...]
+    problems: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -57,7 +62,11 @@ class Verdict:
 
 
 def decide(
-    gates: Sequence[Gate], estimates: Mapping[str, Estimate], problems: Sequence[str] = ()
+    gates: Sequence[Gate],
+    estimates: Mapping[str, Estimate],
+    problems: Sequence[str] = (),
+    waivers: Sequence[Waiver] = (),
+    today: date | None = None,
 ) -> Verdict:
     """The verdict over all gates.
 
@@ -66,18 +75,42 @@ def decide(
         estimates: measured values by metric name.
         problems: whatever makes the evidence incomplete (errored examples, a limited run), in words.
             A problem never turns a failure into anything else, and a pass into inconclusive.
+        waivers: gates that need not pass; one that ended before `today` has no effect, and is said.
+        today: the day of the run; without it no waiver has an effect.
     """
-    results = _judge_all(gates, estimates)
-    failed = [r for r in results if r.verdict == "fail"]
-    open_ = [r for r in results if r.verdict == "inconclusive"]
-    reasons = tuple(r.reason for r in (*failed, *open_)) + tuple(problems)
+    inside = {w.metric: w for w in waivers if today is not None and today <= w.until}
+    results = tuple(_waived(r, inside.get(r.gate.metric)) for r in _judge_all(gates, estimates))
+    failed = [r for r in results if r.verdict == "fail" and r.waiver is None]
+    open_ = [r for r in results if r.verdict == "inconclusive" and r.waiver is None]
+    missed = {r.gate.metric for r in (*failed, *open_)}
+    waived = (
+        *(_waiver_said(r) for r in results if r.waiver is not None),
+        *(
+            f"the waiver of {w.metric} by {w.owner} ended on {w.until}"
+            for w in waivers
+            if w.metric in missed
+        ),
+    )
+    reasons = tuple(r.reason for r in (*failed, *open_)) + tuple(problems) + waived
     if failed:
-        return Verdict("fail", reasons, results)
+        return Verdict("fail", reasons, results, tuple(problems))
     if open_ or problems:
-        return Verdict("inconclusive", reasons, results)
+        return Verdict("inconclusive", reasons, results, tuple(problems))
     if not gates:
         return Verdict("inconclusive", ("the plan has no gate, so nothing was required",), results)
-    return Verdict("pass", (), results)
+    return Verdict("pass", waived, results)
+
+
+def _waived(result: GateResult, waiver: Waiver | None) -> GateResult:
+    if waiver is None or result.verdict == "pass":
+        return result
+    return dataclasses.replace(result, waiver=waiver)
+
+
+def _waiver_said(result: GateResult) -> str:
+    waiver = result.waiver
+    assert waiver is not None  # noqa: S101 - asked for those that have one
+    return f"{result.reason}; waived by {waiver.owner} until {waiver.until}: {waiver.reason.rstrip('.')}"
 
 
 def _judge_all(gates: Sequence[Gate], estimates: Mapping[str, Estimate]) -> tuple[GateResult, ...]:

@@ -115,6 +115,12 @@ MISTAKES: dict[str, Spoil] = {
         f'base = "{plan.parent}/base"', 'base = "bundle:minilm-l6"'
     )(plan),
     "an input longer than the model takes": instead("max_length = 32", "max_length = 900"),
+    "a waiver of a gate that is not there": added(
+        '[[waivers]]\nmetric = "clean_acuracy"\nowner = "me"\nreason = "-"\nuntil = 2030-01-31\n'
+    ),
+    "a waiver until no day": added(
+        '[[waivers]]\nmetric = "clean_accuracy"\nowner = "me"\nreason = "-"\nuntil = "soon"\n'
+    ),
     "a resource that nothing reads": added('[resources]\nvectors = "v.txt"\n'),
 }
 
