@@ -350,12 +350,14 @@ def with_verdict(
     gates: Sequence[Gate],
     limited: bool = False,
     waivers: Sequence[Waiver] = (),
+    today: date | None = None,
 ) -> Verdict:
     """Decide the gates, store the verdict in the results, and return it.
 
-    Waivers count by the day on which the run began.
+    Waivers count by `today`; where None, by the day on which the run began.
     """
-    today = date.fromisoformat(results["run"]["created"][:10]) if waivers else None
+    if waivers and today is None:
+        today = date.fromisoformat(results["run"]["created"][:10])
     doubts = problems(results, limited, gates)
     verdict = decide(gates, estimates(results), doubts, waivers, today)
     results["verdict"] = cast(

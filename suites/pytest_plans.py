@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -119,7 +120,7 @@ def audited(
     baseline: Path | None = None
     for each in stages:
         gates: Sequence[Gate] = plan.gates if each == stage else ()
-        known = None if fresh else _known(plan, each, runs, baseline)
+        known = None if fresh else _known(plan, each, runs, baseline, frozen)
         if known is not None:
             found = known
         else:
@@ -136,14 +137,17 @@ def audited(
         baseline = found
     results = cast("Results", RunFolder.open(found).results())
     # Of a run that is known the gates may be none (`withstand harden` judges once, at its end).
-    with_verdict(results, plan.gates, waivers=plan.waivers)
+    # By today: a run that is taken again must not keep a waiver alive.
+    with_verdict(results, plan.gates, waivers=plan.waivers, today=datetime.now(UTC).date())
     return cast("dict[str, Any]", results)
 
 
-def _known(plan: Plan, stage: Stage, runs: Path, baseline: Path | None) -> Path | None:
+def _known(
+    plan: Plan, stage: Stage, runs: Path, baseline: Path | None, frozen: Freeze | None
+) -> Path | None:
     """The newest whole audit of this plan and stage, of the weights that lie there now.
 
-    With a baseline, one that was compared with it.
+    With a baseline, one that was compared with it; of a frozen plan, one that ran when it was frozen.
     """
     output = Path(model_of(plan, stage))
     for path in sorted(runs.iterdir(), reverse=True) if runs.is_dir() else ():
@@ -161,6 +165,8 @@ def _known(plan: Plan, stage: Stage, runs: Path, baseline: Path | None) -> Path 
         if against != (baseline.name if baseline else None):
             continue
         side = compared["after"] if compared else results
+        if frozen is not None and (results.get("frozen") or {}).get("date") != frozen.date:
+            continue
         files = side["model"]["files"]
         if files and all(_same(output / name, digest) for name, digest in files.items()):
             return path

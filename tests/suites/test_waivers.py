@@ -15,6 +15,7 @@ from reports.folder import RunFolder
 from reports.statistics import rate
 from reports.storage import read_json
 from suites.cli import invoke
+from suites.findings import with_verdict
 from suites.verdict import decide
 from tests.suites import project
 
@@ -122,6 +123,30 @@ def test_pytest_shows_a_waived_gate_as_expected_to_fail(
     result = pytester.runpytest_inprocess(plan.name, "-rx")
     result.assert_outcomes(xfailed=1)
     result.stdout.fnmatch_lines(["*waived by Ann*It is untrained.*"])
+
+    # A week after its last day the run of today is taken again, and the waiver is not.
+    (run,) = (pytester.path / "runs").iterdir()
+    results = RunFolder.open(run).results()
+    results["run"]["created"] = "2020-01-01T00:00:00+00:00"
+    read = read_plan(plan)
+    old = [read.waivers[0].model_copy(update={"until": date(2020, 6, 1)})]
+    assert with_verdict(results, read.gates, waivers=old).value != "fail"
+    assert with_verdict(results, read.gates, waivers=old, today=date(2020, 6, 2)).value == "fail"
+
+
+def test_pytest_measures_anew_what_ran_before_the_plan_was_frozen(
+    pytester: pytest.Pytester,
+) -> None:
+    plan = project.release(pytester.path)
+    runs = pytester.path / "runs"
+    assert invoke(["audit", str(plan), "-o", str(runs), "-q"]) in (0, 3)
+    pytester.runpytest_inprocess(plan.name)
+    assert len(list(runs.iterdir())) == 1
+    assert invoke(["plan", "freeze", str(plan)]) == 0
+    pytester.runpytest_inprocess(plan.name)
+    pytester.runpytest_inprocess(plan.name)
+    found = [RunFolder.open(run).results().get("frozen") for run in runs.iterdir()]
+    assert sorted(bool(frozen and frozen["matches"]) for frozen in found) == [False, True]
 
 
 pytest_plugins = ["pytester"]
