@@ -51,6 +51,7 @@ blend = [0.5]
 attacks = ["deepwordbug"]
 examples = 12
 train_examples = 6
+checks = ["repeatable", "twin"]
 
 [[gates]]
 metric = "clean_accuracy"

@@ -92,8 +92,9 @@ def test_the_two_models_differ_and_the_hardened_says_what_it_saw(whole: Left) ->
     [
         ("epoch", 1),  # in the middle of the first training
         ("outcome", 7),  # in the middle of the first audit
-        ("augmentation", 3),  # in the second epoch of the hardening
-        ("child", 4),  # when the last audit has just begun
+        # In the second epoch of the hardening, and when the last audit has just begun.
+        pytest.param("augmentation", 3, marks=pytest.mark.slow),
+        pytest.param("child", 4, marks=pytest.mark.slow),
     ],
 )
 def test_killed_anywhere_it_goes_on_to_the_same_models_and_outcomes(

@@ -88,7 +88,14 @@ def audited(animal: zoo.Animal, runs: Path, **audit: Any) -> dict[str, Any]:
     return dict(results)
 
 
-@pytest.mark.parametrize("made", zoo.ALL, ids=lambda made: made.__name__)
+QUICK = (zoo.honest, zoo.certified, zoo.masked)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [*QUICK, *(pytest.param(m, marks=pytest.mark.slow) for m in zoo.ALL if m not in QUICK)],
+    ids=lambda made: made.__name__,
+)
 def test_the_check_that_is_there_for_it_finds_it(
     made: Callable[[], zoo.Animal], tmp_path: Path
 ) -> None:

@@ -142,7 +142,7 @@ def test_labels_that_the_data_lack_are_refused() -> None:
     ("audit", "gate", "said"),
     [
         ('corruptions = ["keybord"]', "", "Did you mean 'keyboard'"),
-        ('corruptions = ["keyboard"]\nseverities = [6]', "", "less than or equal to 5"),
+        ('corruptions = ["keyboard"]\nseverities = [6]', "", "must be at most 5"),
         ('corruptions = ["keyboard"]', "noisy_accuracy.keyboard.2", "noisy_accuracy.keyboard.5"),
         ("", "behaviour_failures.negation", "is not measured in this audit"),
         (
