@@ -14,7 +14,7 @@ export TOKENIZERS_PARALLELISM = false
 
 .PHONY: demo demo-full test test-slow test-attacks test-transformers4 bench-attacks bench-training bench-cuda lint clean
 
-demo: $(VENV)/.installed  ## train, audit, harden, audit again and open-able report, within fifteen minutes
+demo: $(VENV)/.installed  ## train, audit, harden, audit again and open-able report, in about a quarter of an hour
 	$(BIN)/withstand harden plans/demo.toml
 
 demo-full: $(VENV)/.installed  ## the same on everything, an hour or two; run it again to go on where it stopped

@@ -30,21 +30,28 @@ def section(main: Mapping[str, Any], before: Mapping[str, Any] | None = None) ->
 
 def sentences(main: Mapping[str, Any]) -> list[str]:
     """What the alarms mean, a sentence each; every check's only once however many attacks it is of."""
+    found = []
     by_name: dict[str, list[Mapping[str, Any]]] = {}
     for entry in main.get("checks") or []:
-        if entry["alarm"]:
+        if entry["errored"]:
+            which = _called(entry["name"], [entry])
+            found.append(f"{which} could not be made: {entry['estimate']['reason']}.")
+        elif entry["alarm"]:
             by_name.setdefault(entry["name"], []).append(entry)
-    found = []
     for name, entries in by_name.items():
-        of = ", ".join(str(entry["attack"]) for entry in entries if entry["attack"])
         kind = "doubts the evidence" if entries[0]["kind"] == "doubt" else "found a weakness"
-        found.append(f"The check {name}{f' of {of}' if of else ''} {kind}: {entries[0]['means']}.")
+        found.append(f"{_called(name, entries)} {kind}: {entries[0]['means']}.")
     return found
+
+
+def _called(name: str, entries: Sequence[Mapping[str, Any]]) -> str:
+    of = ", ".join(str(entry["attack"]) for entry in entries if entry["attack"])
+    return f"The check {name}" + (f" of {of}" if of else "")
 
 
 def _table(entries: Sequence[Mapping[str, Any]], caption: str) -> Table:
     rows = []
-    for entry in sorted(entries, key=lambda entry: not entry["alarm"]):
+    for entry in sorted(entries, key=lambda entry: not (entry["alarm"] or entry["errored"])):
         found = w.estimate(entry["estimate"])
         rows.append(
             (
@@ -83,6 +90,8 @@ def _expected(entry: Mapping[str, Any]) -> str:
 
 
 def _result(entry: Mapping[str, Any], nothing: bool) -> Cell:
+    if entry["errored"]:
+        return Cell("Errored", tone="warn", icon="inconclusive")
     if entry["alarm"]:
         doubt = entry["kind"] == "doubt"
         word, tone, icon = (

@@ -180,7 +180,8 @@ class CheckResult(TypedDict):
     """One check of the evidence: what was counted, and whether it lies beyond the bound.
 
     `attack` is None where the victim or the data were checked. `kind` is "doubt" (about the evidence) or
-    "weakness" (of the model); `means` says what an alarm means.
+    "weakness" (of the model); `means` says what an alarm means. One that errored has no value and no
+    alarm: its traceback is in events.jsonl.
     """
 
     name: str
@@ -192,6 +193,7 @@ class CheckResult(TypedDict):
     bound: float
     estimate: EstimateDict
     alarm: bool
+    errored: bool
     means: str
     examples: list[str]
 

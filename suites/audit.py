@@ -216,7 +216,7 @@ def collect_evidence(plan: Plan, collector: Collector) -> None:
     checks = [validity.load(name) for name in audit.checks]
     for check in checks:
         if isinstance(check, validity.ModelCheck):
-            collector.check(check)
+            collector.check_victim(check)
     for name in audit.corruptions:
         for severity in audit.severities:
             collector.noise(name, severity)
@@ -227,7 +227,7 @@ def collect_evidence(plan: Plan, collector: Collector) -> None:
         outcomes = collector.attack(recipe, "test", target.attacked)
         for check in checks:
             if isinstance(check, validity.AttackCheck):
-                collector.check(check, recipe, outcomes)
+                collector.check_attack(check, recipe, outcomes)
         if temperature is not None:
             collector.attack(recipe, "test", target.attacked, temperature)
     names = audit.train_attacks or audit.attacks

@@ -9,10 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from time import perf_counter
 from typing import Any, cast
 
@@ -36,7 +35,7 @@ from reports.progress import Progress
 from reports.records import OutcomeRecord, PredictionRecord
 from suites import probing
 from suites.campaign import Campaign, run_campaign
-from suites.validity.check import Asked, AttackCheck, ModelCheck
+from suites.validity.check import Asked, AttackCheck, Check, Counted, ModelCheck
 from suites.validity.judging import EVENT, counted, described
 
 
@@ -114,12 +113,14 @@ class Collector:
         self._predictions(probing.noise_check(name, severity), "test", noisy)
 
     def behaviour(self, tests: Sequence[BehaviouralTest]) -> None:
-        """Behavioural tests, all at once; recorded once."""
-        if any(event["event"] == probing.BEHAVED for event in self.folder.events()):
+        """Behavioural tests, those at once that are not on record yet."""
+        done = {e["title"] for e in self.folder.events() if e["event"] == probing.BEHAVED}
+        left = [test for test in tests if test.name not in done]
+        if not left:
             return
         victim = cast("Victim", self.target.victim)
         with self.stage("behaviour"), self.cache:
-            results = run_tests(tests, victim, config=self.config, cache=self.cache)
+            results = run_tests(left, victim, config=self.config, cache=self.cache)
         for result in results:
             self.folder.append(probing.BEHAVED, **probing.behaved(result))
 
@@ -212,33 +213,37 @@ class Collector:
         known.update({outcome.example_id: outcome for outcome in outcomes})
         return outcomes
 
-    def check(
-        self,
-        check: ModelCheck | AttackCheck,
-        recipe: Recipe | None = None,
-        outcomes: Sequence[OutcomeRecord] = (),
+    def check_victim(self, check: ModelCheck) -> None:
+        """A check of the victim or the data, after the check "clean@test"; recorded once."""
+        self._check(check, None, lambda: check.measure(self._asked()))
+
+    def check_attack(
+        self, check: AttackCheck, recipe: Recipe, outcomes: Sequence[OutcomeRecord]
     ) -> None:
-        """One check of the evidence, of the victim or of an attack that was run; recorded once."""
-        attack = recipe.name if recipe else None
+        """A check of an attack that was run, and came to these outcomes; recorded once."""
+        self._check(check, recipe.name, lambda: check.measure(self._asked(), recipe, outcomes))
+
+    def _check(self, check: Check, attack: str | None, measure: Callable[[], Counted]) -> None:
         if (check.name, attack) in self._checked:
             return
-        asked = Asked(
-            cast("Victim", self.target.victim),
-            self.target.attacked,
-            self.target.test,
-            self.target.train,
+        with self.stage(f"check:{check.name}{f':{attack}' if attack else ''}"), self.cache:
+            seen = counted(measure)
+        self.folder.append(EVENT, **described(check, attack), **seen)
+        self._checked.add((check.name, attack))
+
+    def _asked(self) -> Asked:
+        target, clean = self.target, self._predicted.get("clean@test", {})
+        return Asked(
+            cast("Victim", target.victim),
+            target.attacked,
+            target.test,
+            target.train,
+            {name: record.predicted for name, record in clean.items()},
             self.seed,
             self.models,
             self.config,
             self.cache,
         )
-        with self.stage(f"check:{check.name}{f':{attack}' if attack else ''}"), self.cache:
-            if isinstance(check, ModelCheck):
-                seen = counted(partial(check.measure, asked))
-            elif recipe is not None:
-                seen = counted(partial(check.measure, asked, recipe, outcomes))
-        self.folder.append(EVENT, **described(check, attack), **seen)
-        self._checked.add((check.name, attack))
 
     def _same(self, check: str, parameters: Mapping[str, Any], models: Mapping[str, str]) -> None:
         """Raise PlanError where an earlier process ran the recipe with other parameters or models."""

@@ -145,8 +145,8 @@ _METRIC = re.compile(
     r"(?:clean_accuracy|calibration_error"
     r"|(?P<rate>robust_accuracy|attack_success_rate)\.(?P<attack>[a-z0-9_-]+)(?:\.calibrated)?"
     r"|check\.(?P<check>[a-z0-9_-]+)(?:\.(?P<checked>[a-z0-9_-]+))?"
-    r"|noisy_accuracy\.(?:mean|(?P<noise>[a-z-]+)\.(?P<severity>[1-5]))"
-    r"|behaviour_failures\.(?P<test>[a-z-]+)"
+    r"|noisy_accuracy\.(?:mean|[a-z-]+\.[1-5])"
+    r"|behaviour_failures\.[a-z-]+"
     r"|gap\.(?:accuracy_train_test|loss_test_train|seen_unseen|calibration)"
     r"|gap\.robust_train_test\.(?P<both>[a-z0-9_-]+))"
 )
@@ -228,7 +228,7 @@ def _check_probed(plan: Plan, where: str, metric: str) -> None:
     noises = [f"noisy_accuracy.{n}.{s}" for n in audit.corruptions for s in audit.severities]
     allowed = ["noisy_accuracy.mean", *noises] if noises else []
     if audit.behaviour is not None:
-        allowed += [f"behaviour_failures.{n}" for n in probing.names_of(audit.behaviour)]
+        allowed += [f"behaviour_failures.{n}" for n in probing.behaviour_names()]
     if metric not in allowed:
         raise PlanError(
             f"{where}: '{metric}' is not measured in this audit; audit.corruptions and "

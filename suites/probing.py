@@ -66,8 +66,8 @@ def behavioural_tests(
     return sentiment(*numbers, fillers=behaviour.fillers, seed=seed)
 
 
-def names_of(behaviour: Behaviour) -> list[str]:
-    """The tests' names, as gates have them."""
+def behaviour_names() -> list[str]:
+    """The behavioural tests' names, as gates have them."""
     return [_dashed(test.name) for test in sentiment(1, 0, fillers=2)]
 
 

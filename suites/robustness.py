@@ -201,10 +201,12 @@ class Robustness:
         tests = probing.behavioural_tests(asked, self.victim.labels, self.seed)
         results = run_tests(tests, self.victim, config=self.config, cache=self._cache)
         events = [{"event": probing.BEHAVED, **probing.behaved(result)} for result in results]
-        found = {"behaviour": probing.behaviour_results(events)}
         return {
-            metric.removeprefix("behaviour_failures."): Measured(metric, estimate)
-            for metric, estimate in probing.estimates(found)
+            entry["name"]: Measured(
+                metric, estimate, tuple(probing.problems({"behaviour": [entry]}))
+            )
+            for entry in probing.behaviour_results(events)
+            for metric, estimate in probing.estimates({"behaviour": [entry]})
         }
 
     def union(self, *attacked: Attacked) -> Measured:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 
-from attacks.errors import unknown_name
+from attacks.errors import AttackError, unknown_name
 from suites.validity.blind import BLIND
 from suites.validity.check import AttackCheck, Check, ModelCheck
 from suites.validity.leak import LEAK
@@ -36,11 +36,16 @@ def names() -> tuple[str, ...]:
 
 
 def load(name: str) -> ModelCheck | AttackCheck:
-    """One check. Raises AttackError for a name that nothing has."""
+    """One check. Raises AttackError for a name that nothing has, or that has no check behind it."""
     if name in BUILTIN:
         return BUILTIN[name]
     for entry in entry_points(group=GROUP, name=name):
-        found: ModelCheck | AttackCheck = entry.load()
+        found = entry.load()
+        if not isinstance(found, ModelCheck | AttackCheck):
+            raise AttackError(
+                f"{entry.value}, which is called '{name}' in the group {GROUP}, is a "
+                f"{type(found).__name__}. It must be a ModelCheck or an AttackCheck."
+            )
         return found
     raise unknown_name("check", name, names())
 

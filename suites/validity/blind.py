@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from attacks.engine.scheduler import Job, run
 from attacks.goals import Untargeted
-from attacks.outcomes import Finished, Status
 from attacks.protocols import Search
 from attacks.recipe import Recipe
 from attacks.searches import (
@@ -24,7 +23,7 @@ from attacks.searches import (
 )
 from attacks.victims import equipped
 from reports.records import OutcomeRecord
-from suites.validity.check import Asked, AttackCheck, Counted
+from suites.validity.check import Asked, AttackCheck, Counted, succeeded
 
 STEERED = (
     *(Beam, Exhaustive, GradientBeam, WeightedSaliency, WordImportance),
@@ -65,11 +64,7 @@ def measure(asked: Asked, recipe: Recipe, outcomes: Sequence[OutcomeRecord]) -> 
         for outcome in withstood
     ]
     models = equipped(asked.victim, asked.models, [blind])
-    fell = {
-        event.outcome.example_id
-        for event in run(jobs, models, asked.config, asked.cache)
-        if isinstance(event, Finished) and event.outcome.status == Status.SUCCEEDED
-    }
+    fell = succeeded(run(jobs, models, asked.config, asked.cache))
     names = tuple(outcome.example_id for outcome in withstood if outcome.example_id in fell)
     return Counted(len(attackable), len(fell), {}, names)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ import numpy as np
 from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
 from attacks.models import Model, Victim
-from attacks.outcomes import Example
+from attacks.outcomes import Event, Example, Finished, Status
 from attacks.questions import Inputs
 from attacks.recipe import Recipe
 from attacks.rounding import DECIMALS, softmax
@@ -28,6 +28,8 @@ class Asked:
     Attributes:
         attacked: the examples that the attacks are run on.
         test: all test examples; `train` training examples.
+        predicted: label numbers that the victim gave to the unaltered test examples, by id, as they are
+            on record (None: no finite answer).
         models: constraint models by name, for attacks.
     """
 
@@ -35,6 +37,7 @@ class Asked:
     attacked: Sequence[Example]
     test: Sequence[Example]
     train: Sequence[Example]
+    predicted: Mapping[str, int | None]
     seed: int = 0
     models: Mapping[str, Model] = field(default_factory=dict)
     config: EngineConfig = EngineConfig()
@@ -47,11 +50,14 @@ class Asked:
         rows = np.stack(rows_of(self.victim, texts, batch_size=batch_size))
         return softmax(rows, 1.0).round(DECIMALS)
 
-    def right(self, examples: Sequence[Example], most: int) -> list[Example]:
-        """The first `most` of them that the victim answers rightly."""
-        found = self.probabilities([example.text.strings for example in examples[: 4 * most]])
-        answered = zip(examples, found, strict=False)
-        return [e for e, row in answered if int(row.argmax()) == e.label][:most]
+    def answers(self, texts: Sequence[Inputs]) -> list[int | None]:
+        """The label number that each text is given; None where the answer is not finite."""
+        rows = self.probabilities(texts)
+        return [int(row.argmax()) if np.isfinite(row).all() else None for row in rows]
+
+    def right(self, most: int) -> list[Example]:
+        """The first `most` attacked examples that the victim answers rightly."""
+        return [e for e in self.attacked if self.predicted.get(e.id) == e.label][:most]
 
 
 @dataclass(frozen=True)
@@ -105,3 +111,23 @@ class AttackCheck(Check):
     """A check of one attack, after it was run. `measure` is given its outcomes too."""
 
     measure: Callable[[Asked, Recipe, Sequence[OutcomeRecord]], Counted] = field(kw_only=True)
+
+
+class CheckError(Exception):
+    """A check could not be carried out to the end."""
+
+
+def succeeded(events: Iterable[Event]) -> set[str]:
+    """Ids of the examples on which a search of a check succeeded.
+
+    Raises CheckError where it errored on one: neither a success nor a failure, and nothing to count.
+    """
+    found = set()
+    for event in events:
+        if isinstance(event, Finished):
+            outcome = event.outcome
+            if outcome.status == Status.ERRORED:
+                raise CheckError(f"example {outcome.example_id} errored:\n{outcome.error}")
+            if outcome.status == Status.SUCCEEDED:
+                found.add(outcome.example_id)
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -40,11 +41,16 @@ def described(check: Check, attack: str | None) -> dict[str, Any]:
 
 
 def counted(measure: Callable[[], Counted]) -> dict[str, Any]:
-    """What a check saw, as plain values; what it raises is kept as its error and stops no audit."""
+    """What a check saw, as plain values.
+
+    What it raises stops no audit that has taken hours: it is kept with its traceback, and a check that
+    errored makes a pass inconclusive, whatever it is about (`doubts`).
+    """
     try:
         found = measure()
-    except Exception as error:  # a third party's check too; the report says it
-        return {"n": 0, "count": 0, "error": f"{type(error).__name__}: {error}"}
+    except Exception as error:
+        said = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        return {"n": 0, "count": 0, "error": said, "traceback": traceback.format_exc()}
     return {
         "n": found.n,
         "count": found.count,
@@ -86,13 +92,12 @@ def _entry(event: Mapping[str, Any]) -> dict[str, Any]:
 
 def _judged(told: Mapping[str, Any], estimate: Estimate) -> dict[str, Any]:
     keys = ("name", "attack", "kind", "title", "source", "direction", "bound")
-    alarm = bool(told.get("error")) or _beyond(told["direction"], told["bound"], estimate)
-    means = "it could not be carried out" if told.get("error") else _filled(told)
     return {
         **{key: told[key] for key in keys},
         "estimate": estimate.to_dict(),
-        "alarm": alarm,
-        "means": means,
+        "alarm": _beyond(told["direction"], told["bound"], estimate),
+        "errored": bool(told.get("error")),
+        "means": _filled(told),
         "examples": list(told.get("examples", ()))[:20],
     }
 
@@ -111,14 +116,15 @@ def _beyond(direction: str, bound: float, estimate: Estimate) -> bool:
 
 
 def doubts(side: Mapping[str, Any], gates: Sequence[Gate], which: str = "") -> Iterator[str]:
-    """The doubts of a run that one of the gates rests on, in words.
+    """The doubts of a run that one of the gates rests on, and every check that errored, in words.
 
     Args:
         side: results of an audit, or one side of a comparison; `which`: "before", "after" or neither.
     """
     for entry in side.get("checks", []):
         doubted = entry["kind"] == "doubt" and entry["alarm"]
-        if doubted and any(_rests_on(gate, entry, which) for gate in gates):
+        rests = doubted and any(_rests_on(gate, entry, which) for gate in gates)
+        if entry["errored"] or rests:
             yield sentence(entry)
 
 

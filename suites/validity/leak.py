@@ -13,6 +13,8 @@ PURE = 0.99
 """Share of a label's texts that have the word, and of the texts with the word that have the label."""
 LEAST = 20
 """Training texts of a label below which such a word is no finding."""
+SHOWN = 20
+"""Test texts that are named."""
 
 
 def measure(asked: Asked) -> Counted:
@@ -24,10 +26,7 @@ def measure(asked: Asked) -> Counted:
         if any(told.get(word) == example.label for word in _words(example))
     ]
     facts = {"words": ", ".join(repr(word) for word in sorted(told)[:4]) or "none"}
-    return Counted(len(asked.test), len(hits), facts, tuple(e.id for e in hits[:MOST]))
-
-
-MOST = 64
+    return Counted(len(asked.test), len(hits), facts, tuple(e.id for e in hits[:SHOWN]))
 
 
 def _telling(examples: Sequence[Example]) -> dict[str, int]:

@@ -20,7 +20,7 @@ def measure(asked: Asked) -> Counted:
 
     The number of words stays, so that a model that goes by length keeps its answer.
     """
-    examples = asked.right(asked.attacked, MOST)
+    examples = asked.right(MOST)
     if not examples:
         return Counted(0, 0, reason="the victim has none of the attacked examples right")
     rng = np.random.default_rng([asked.seed, 0x0EAC4])
@@ -32,8 +32,10 @@ def measure(asked: Asked) -> Counted:
                 tried.append((example, _in_words_of(example, others[int(place)])))
     if not tried:
         return Counted(0, 0, reason="all test examples have one label")
-    rows = asked.probabilities([text for _, text in tried])
-    fell = {e.id for (e, _), row in zip(tried, rows, strict=True) if int(row.argmax()) != e.label}
+    found = asked.answers([text for _, text in tried])
+    fell = {
+        e.id for (e, _), label in zip(tried, found, strict=True) if label not in (None, e.label)
+    }
     asked_of = list(dict.fromkeys(example.id for example, _ in tried))
     held = tuple(name for name in asked_of if name not in fell)
     return Counted(len(asked_of), len(fell), {}, held)

@@ -14,12 +14,12 @@ WAYS: tuple[Callable[[str], str], ...] = (str.lower, str.upper)
 
 def measure(asked: Asked) -> Counted:
     """Write all in small letters, and in capitals; count the right answers that do not stay right."""
-    examples = asked.right(asked.attacked, MOST)
+    examples = asked.right(MOST)
     if not examples:
         return Counted(0, 0, reason="the victim has none of the attacked examples right")
     tried = [(example, _written(example, way)) for example in examples for way in WAYS]
-    rows = asked.probabilities([text for _, text in tried])
-    lost = [e.id for (e, _), row in zip(tried, rows, strict=True) if int(row.argmax()) != e.label]
+    found = asked.answers([text for _, text in tried])
+    lost = [e.id for (e, _), label in zip(tried, found, strict=True) if label != e.label]
     names = tuple(dict.fromkeys(lost))
     return Counted(len(examples), len(names), {}, names)
 

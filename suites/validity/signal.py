@@ -18,12 +18,16 @@ def measure(asked: Asked) -> Counted:
 
     A score is compared after the engine's rounding, so that saturated probabilities count as flat.
     """
-    examples = asked.right(asked.attacked, MOST)
+    examples = asked.right(MOST)
     probes = [(e, text) for e in examples for text in _without_one_word(e, asked.seed)]
     whole = asked.probabilities([example.text.strings for example in examples])
     rows = asked.probabilities([text for _, text in probes])
     base = {e.id: row[e.label] for e, row in zip(examples, whole, strict=True)}
-    moved = {e.id for (e, _), row in zip(probes, rows, strict=True) if row[e.label] != base[e.id]}
+    moved = {
+        e.id
+        for (e, _), row in zip(probes, rows, strict=True)
+        if np.isfinite(row).all() and row[e.label] != base[e.id]
+    }
     probed = list(dict.fromkeys(e.id for e, _ in probes))
     flat = tuple(name for name in probed if name not in moved)
     reason = "" if probed else "the victim has none of the attacked examples right"

@@ -22,7 +22,7 @@ def measure(asked: Asked) -> Counted:
 
     The best is chosen on other examples than it is counted on.
     """
-    right = asked.right(asked.attacked, CHOOSING + COUNTING)
+    right = asked.right(CHOOSING + COUNTING)
     # Every other one, so that either part has all labels whatever the order is.
     chosen_on, counted_on = right[::2][:CHOOSING], [*right[1::2], *right[::2][CHOOSING:]]
     words = _telling(asked.train)
@@ -42,8 +42,8 @@ def measure(asked: Asked) -> Counted:
 
 
 def _turned(asked: Asked, tried: Sequence[tuple[str, Example]]) -> list[bool]:
-    rows = asked.probabilities([_before(word, e) for word, e in tried])
-    return [int(row.argmax()) != e.label for row, (_, e) in zip(rows, tried, strict=True)]
+    found = asked.answers([_before(word, e) for word, e in tried])
+    return [label != e.label for label, (_, e) in zip(found, tried, strict=True)]
 
 
 def _before(word: str, example: Example) -> Inputs:

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 from attacks.engine.scheduler import Job, run
 from attacks.goals import Untargeted
-from attacks.outcomes import Example, Finished, Status
+from attacks.outcomes import Example
 from attacks.protocols import ABILITIES
 from attacks.questions import Inputs
 from attacks.recipe import Recipe
 from attacks.victims import equipped
 from attacks.victims.function import FunctionVictim
 from reports.records import OutcomeRecord
-from suites.validity.check import Asked, AttackCheck, Counted
+from suites.validity.check import Asked, AttackCheck, Counted, succeeded
 
 MOST = 24
 LONGEST = 500
@@ -30,19 +30,13 @@ def measure(asked: Asked, recipe: Recipe, outcomes: Sequence[OutcomeRecord]) -> 
     examples = [e for e in asked.attacked if 0 < len(e.text.words) <= LONGEST][:MOST]
     if not examples:
         return Counted(0, 0, reason=f"every text has more than {LONGEST} words, or none")
-    broken, errored = [], []
+    broken: set[str] = set()
     for example in examples:
         twin = planted(example, len(asked.victim.labels))
         jobs = [Job(example, recipe, asked.seed)]
-        for event in run(jobs, equipped(twin, asked.models, [recipe]), asked.config):
-            if isinstance(event, Finished):
-                status = event.outcome.status
-                if status == Status.SUCCEEDED:
-                    broken.append(example.id)
-                elif status == Status.ERRORED:
-                    errored.append(example.id)
+        broken |= succeeded(run(jobs, equipped(twin, asked.models, [recipe]), asked.config))
     held = tuple(example.id for example in examples if example.id not in broken)
-    return Counted(len(examples), len(broken), {"errored": len(errored)}, held)
+    return Counted(len(examples), len(broken), {}, held)
 
 
 def planted(example: Example, labels: int) -> FunctionVictim:

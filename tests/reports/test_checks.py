@@ -19,6 +19,7 @@ def entry(name: str, found: Estimate, **other: Any) -> dict[str, Any]:
         "bound": 0.1,
         "estimate": found.to_dict(),
         "alarm": False,
+        "errored": False,
         "means": "so it is",
         "examples": [],
         **other,
@@ -66,6 +67,17 @@ def test_an_alarm_is_one_sentence_however_many_attacks_it_is_of() -> None:
     assert found[0] == "The check trigger found a weakness: so it is."
     assert found[1] == "The check blind of pwws, bae doubts the evidence: so it is."
     assert len(found) == 3
+
+
+def test_a_check_that_errored_is_said_to_be_just_that() -> None:
+    failed = Estimate.missing("the check errored: KeyError: 'x'")
+    side = {"checks": [*SIDE["checks"], entry("leak", failed, kind="weakness", errored=True)]}
+    assert (
+        sentences(side)[0] == "The check leak could not be made: the check errored: KeyError: 'x'."
+    )
+    (part,) = section(side)
+    shown = {row[0].text: row[3].text for row in part.table.rows}
+    assert shown["leak"] == "Errored"
 
 
 def test_runs_without_checks_have_no_such_part() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from harness.models import save_classifier
 from tests.harness import tiny
 
-PLAN = """
-name = "small"
+_HEAD = """
+name = "{name}"
 seed = 3
 
 [model]
@@ -20,7 +20,9 @@ max_length = 32
 
 [data]
 source = "{source}"
+"""
 
+PLAN = """
 [train]
 output = "{folder}/models/plain"
 epochs = 2
@@ -60,17 +62,7 @@ evidence = "point"
 why = "A model that cannot read is of no use."
 """
 
-AUDIT = """
-name = "release"
-seed = 3
-
-[model]
-base = "{base}"
-max_length = 32
-
-[data]
-source = "{source}"
-shares = [0.2, 0.3, 0.5]
+AUDIT = """shares = [0.2, 0.3, 0.5]
 
 [audit]
 attacks = ["deepwordbug"]
@@ -117,7 +109,8 @@ def write_plan(
 ) -> Path:
     """A plan whose models go below `folder`."""
     path = folder / name
-    path.write_text(PLAN.format(folder=folder, base=base, source=source, at_least=at_least))
+    head = _HEAD.format(name="small", base=base, source=source)
+    path.write_text(head + PLAN.format(folder=folder, at_least=at_least))
     return path
 
 
@@ -132,5 +125,6 @@ def release(folder: Path, name: str = "release.toml") -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     source = write_rows(folder / "data.csv", rows(200))
     plan = folder / name
-    plan.write_text(AUDIT.format(base=base(folder), source=source), encoding="utf-8")
+    head = _HEAD.format(name="release", base=base(folder), source=source)
+    plan.write_text(head + AUDIT, encoding="utf-8")
     return plan

@@ -20,7 +20,7 @@ from suites.audit import collect_evidence
 from suites.cli import invoke
 from suites.evidence import Collector, Target
 from suites.findings import audit_results, estimates, with_verdict
-from suites.probing import behavioural_tests, names_of
+from suites.probing import behaviour_names, behavioural_tests
 from suites.robustness import Robustness
 from tests.suites import project, zoo
 
@@ -104,7 +104,7 @@ def test_a_model_that_knows_no_negation_fails_that_test_and_not_those_of_names(
     folder = audited(lambda texts: votes(texts, small=True), tmp_path)
     results = audit_results(folder)
     rates = {entry["name"]: entry["failure_rate"]["value"] for entry in results["behaviour"]}
-    assert list(rates) == names_of(Behaviour(positive="fresh", negative="rotten"))
+    assert list(rates) == behaviour_names()
     assert rates["negation"] > 0.5
     assert rates["names"] == rates["places"] == 0.0
     verdict = with_verdict(results, parse_plan(PLAN, "-").gates)
@@ -127,6 +127,34 @@ def test_a_resumed_audit_asks_for_neither_twice(tmp_path: Path) -> None:
 
     collect_evidence(parse_plan(PLAN, "-"), collector(folder, fails))
     assert len(list(folder.events())) == before
+
+
+def test_a_process_that_ended_between_two_tests_is_gone_on_with(tmp_path: Path) -> None:
+    folder = audited(votes, tmp_path)
+    whole = audit_results(folder)["behaviour"]
+    events = folder.path / "events.jsonl"
+    lines = events.read_text(encoding="utf-8").splitlines(keepends=True)
+    last = next(n for n, line in enumerate(lines) if '"behaved"' in line) + 3
+    events.write_text("".join(lines[:last]), encoding="utf-8")
+    assert len(audit_results(folder)["behaviour"]) == 3
+
+    def probabilities(texts: Any) -> Any:
+        scores = np.exp(votes(texts))
+        return scores / scores.sum(1, keepdims=True)
+
+    collect_evidence(parse_plan(PLAN, "-"), collector(folder, probabilities))
+    assert audit_results(folder)["behaviour"] == whole
+
+
+def test_the_fixture_says_which_cases_errored() -> None:
+    def answer(texts: Sequence[str]) -> list[list[float]]:
+        if any("never" in text for text in texts):
+            raise ValueError("not this one")
+        return [[0.4, 0.6]] * len(texts)
+
+    asked = Robustness(FunctionVictim(answer, zoo.LABELS), zoo.certified().data.test[:10])
+    found = asked.behaviour("fresh", "rotten", fillers=2)["negation"]
+    assert "errored" in found.problems[0]
 
 
 def test_labels_that_the_data_lack_are_refused() -> None:

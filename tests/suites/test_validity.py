@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from attacks import recipes
+from attacks.errors import AttackError
 from attacks.outcomes import Example
 from attacks.text import Text
 from attacks.victims.function import FunctionVictim
@@ -19,9 +22,10 @@ from reports.records import OutcomeRecord
 from reports.statistics import rate
 from suites import validity
 from suites.validity.blind import BLIND
-from suites.validity.check import Asked, Counted, ModelCheck
+from suites.validity.check import Asked, CheckError, Counted, ModelCheck
 from suites.validity.judging import EVENT, counted, described, doubts, entries
 from suites.validity.reach import REACH, _in_words_of
+from suites.validity.recased import RECASED
 from suites.validity.repeatable import REPEATABLE
 from suites.validity.signal import SIGNAL
 from suites.validity.twin import TWIN, planted
@@ -33,7 +37,11 @@ EXAMPLES = [Example(str(n), Text.of(text), int("good" in text)) for n, text in e
 
 
 def asked(answer: Callable[[Sequence[str]], Any], examples: Sequence[Example] = EXAMPLES) -> Asked:
-    return Asked(FunctionVictim(answer, ("bad", "good")), examples, examples, examples)
+    victim = FunctionVictim(answer, ("bad", "good"))
+    rows = victim.run([example.text.strings for example in examples])
+    found = [int(row.argmax()) if np.isfinite(row).all() else None for row in rows]
+    predicted = {example.id: label for example, label in zip(examples, found, strict=True)}
+    return Asked(victim, examples, examples, examples, predicted)
 
 
 def reads(texts: Sequence[str]) -> list[list[float]]:
@@ -199,14 +207,67 @@ BROKEN = ModelCheck(
 )
 
 
-def test_a_check_that_errors_stops_nothing_and_is_a_doubt(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["doubt", "weakness"])
+def test_a_check_that_errors_stops_nothing_and_no_pass_stands_on_it(
+    kind: Any, tmp_path: Path
+) -> None:
     folder = RunFolder.create(tmp_path, "run", kind="audit")
-    seen = counted(lambda: BROKEN.measure(asked(reads)))
-    folder.append(EVENT, **described(BROKEN, None), **seen)
+    broken = dataclasses.replace(BROKEN, kind=kind)
+    seen = counted(lambda: broken.measure(asked(reads)))
+    folder.append(EVENT, **described(broken, None), **seen)
+    (event,) = (event for event in folder.events() if event["event"] == EVENT)
+    assert "ZeroDivisionError" in event["traceback"]
     (entry,) = entries(folder.events(), {}, {})
-    assert entry["alarm"]
+    assert entry["errored"]
+    assert not entry["alarm"]  # it is no weakness of the model's
     (said,) = doubts({"checks": [entry]}, [Gate(metric="clean_accuracy", at_least=0.5, why="-")])
     assert "ZeroDivisionError: nothing by nothing" in said
+
+
+class Fails:
+    """A search that errors on one example."""
+
+    def run(self, attempt: Any) -> Any:
+        if attempt.example.id == "3":
+            raise ZeroDivisionError("nothing by nothing")
+        return (yield from attempt.start())
+
+
+def test_a_search_that_errors_is_neither_held_nor_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a blind search that crashes everywhere would find that nothing is wrong."""
+    recipe = recipes.load("deepwordbug")
+    with pytest.raises(CheckError, match="example 3 errored"):
+        TWIN.measure(asked(reads), dataclasses.replace(recipe, search=Fails()), ())
+    monkeypatch.setattr("suites.validity.blind.Blind", lambda most: Fails())
+    gave_up = [outcome(example, "failed") for example in EXAMPLES]
+    with pytest.raises(CheckError, match="example 3 errored"):
+        BLIND.measure(asked(reads), recipe, gave_up)
+
+
+def test_answers_that_are_no_numbers_are_not_right_and_help_no_check() -> None:
+    """Only the texts as they are get an answer; NaN would look like label 0."""
+    # Of different lengths, so that none is what the words of another make of one.
+    texts = [f"{text} {'again ' * n}".strip() for n, text in enumerate(TEXTS)]
+    examples = [Example(str(n), Text.of(text), int("good" in text)) for n, text in enumerate(texts)]
+
+    def shy(given: Sequence[str]) -> list[list[float]]:
+        known = zip(given, reads(given), strict=True)
+        return [row if text in texts else [float("nan")] * 2 for text, row in known]
+
+    for check, count in ((SIGNAL, 24), (REACH, 0), (RECASED, 24)):
+        assert check.measure(asked(shy, examples)).count == count
+
+    def mute(texts: Sequence[str]) -> list[list[float]]:
+        return [[float("nan")] * 2 for _ in texts]
+
+    assert asked(mute).right(24) == []
+
+
+def test_what_is_no_check_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = EntryPoint("mine", "tests.suites.zoo:LABELS", validity.GROUP)
+    monkeypatch.setattr(validity, "entry_points", lambda **_: [entry])
+    with pytest.raises(AttackError, match=r"'mine' in the group withstand\.checks, is a tuple"):
+        validity.load("mine")
 
 
 def alarm(name: str, attack: str | None, kind: str = "doubt") -> dict[str, Any]:
@@ -219,6 +280,7 @@ def alarm(name: str, attack: str | None, kind: str = "doubt") -> dict[str, Any]:
         "bound": 0.5,
         "estimate": rate(1, 24).to_dict(),
         "alarm": True,
+        "errored": False,
         "means": "so it is",
     }
 
@@ -266,7 +328,7 @@ def test_a_resumed_audit_does_not_check_twice(tmp_path: Path) -> None:
     for _ in range(2):  # a second process opens the same folder
         victim = FunctionVictim(reads, ("bad", "good"), fingerprint="same")
         target = Target(victim, [], EXAMPLES, EXAMPLES, EXAMPLES, [])
-        Collector(folder, target, {}, Quiet(), seed=0).check(check)
+        Collector(folder, target, {}, Quiet(), seed=0).check_victim(check)
     assert len(calls) == 1
 
 
