@@ -32,6 +32,7 @@ class Example:
         label: number of the gold label; 0, and without meaning, where there is a `reference`.
         group: its family (a movie, an author).
         reference: what a victim that writes should write (a translation, say).
+        columns: names and values of further columns of its row, for slices.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Example:
     label: int
     group: str | None = None
     reference: str | None = None
+    columns: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,7 @@ def load_rows(
     group: str | None = None,
     labels: Sequence[str] = (),
     name: str | None = None,
+    columns: Sequence[str] = (),
 ) -> Split:
     """Load and check every row of a source.
 
@@ -105,6 +106,7 @@ def load_rows(
         labels: label names in the order of their numbers. Where empty they are taken from the data: as
             the source declares them, else sorted (numbers by value).
         name: name of the split; by default the part behind the colon, else "all".
+        columns: further columns whose values the rows carry as text; a null is left out.
 
     Raises:
         HarnessError: nothing at the source, no rows, a missing column, a null text or label, a text that
@@ -113,7 +115,7 @@ def load_rows(
     parsed = parse_source(source) if isinstance(source, str) else source
     table = read_table(parsed)
     group = group or default_group(parsed)
-    _check_columns(table, text, label, group)
+    _check_columns(table, text, label, group, columns)
     texts, oddities = _texts(table, text)
     families = [_family(row, group) for row in table.rows]
     written = _labels(table, label)
@@ -121,7 +123,13 @@ def load_rows(
     numbers = _label_numbers(table, label, written, names)
     ids, kind = _ids(table, texts, written, families)
     rows = tuple(
-        Example(ids[n], Text(tuple(zip(text, texts[n], strict=True))), numbers[n], families[n])
+        Example(
+            ids[n],
+            Text(tuple(zip(text, texts[n], strict=True))),
+            numbers[n],
+            families[n],
+            columns=_values(table.rows[n], columns),
+        )
         for n in range(len(texts))
     )
     return Split(name or parsed.split or "all", parsed.spec, rows, names, kind, oddities)
@@ -170,10 +178,17 @@ def default_group(source: Source) -> str | None:
     return {"rotten-tomatoes": "movie"}.get(source.location) if source.kind == "bundle" else None
 
 
-def _check_columns(table: Table, text: Sequence[str], label: str | None, group: str | None) -> None:
+def _check_columns(
+    table: Table,
+    text: Sequence[str],
+    label: str | None,
+    group: str | None,
+    columns: Sequence[str] = (),
+) -> None:
     wanted = [("data.text", name) for name in text]
     wanted += [("data.label", label)] if label else []
     wanted += [("data.group", group)] if group else []
+    wanted += [("audit.slices", name) for name in columns]
     for key, name in wanted:
         if name not in table.columns:
             hint = did_you_mean(name, table.columns)
@@ -228,6 +243,17 @@ def _clean(value: str) -> str:
 def _family(row: Mapping[str, Any], group: str | None) -> str | None:
     value = row.get(group) if group else None
     return None if _null(value) else _clean(str(value))
+
+
+def _values(row: Mapping[str, Any], columns: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Further values of a row as JSON writes them, without quotes."""
+    found = []
+    for column in columns:
+        value = row.get(column)
+        if not _null(value):
+            text = str(value).lower() if isinstance(value, bool) else _clean(str(value))
+            found.append((column, text))
+    return tuple(found)
 
 
 def _labels(table: Table, column: str) -> list[str]:

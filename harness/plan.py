@@ -12,7 +12,7 @@ import json
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import (
     BaseModel,
@@ -21,7 +21,11 @@ from pydantic import (
     model_validator,
 )
 
-from harness.auxiliaries import ENCODER, LANGUAGE_MODEL, Auxiliaries
+from harness.audit_plan import CHECKS as CHECKS
+from harness.audit_plan import Audit as Audit
+from harness.audit_plan import Behaviour as Behaviour
+from harness.audit_plan import LabelledSet as LabelledSet
+from harness.audit_plan import Slice as Slice
 from harness.gates import Gate as Gate
 from harness.gates import Waiver as Waiver
 from harness.plan_messages import line_of, meanings, told
@@ -31,10 +35,6 @@ from reports.errors import ReportError
 
 if TYPE_CHECKING:
     from attacks.resources.own import Own
-
-
-CHECKS = ("repeatable", "signal", "reach", "twin", "blind", "trigger", "recased", "leak")
-"""The checks that an audit makes where its plan names none: those of `suites.validity`."""
 
 
 class PlanError(ReportError):
@@ -91,71 +91,6 @@ class Data(Section):
                 f"shares must be three numbers from 0 that add up to 1, and not {list(self.shares)}"
             )
         return self
-
-
-class Behaviour(Section):
-    """Behavioural tests (CheckList, Ribeiro et al. 2020), which bring their own texts.
-
-    Attributes:
-        suite: "sentiment", for models that tell praise from blame in English.
-        positive, negative: the labels of the data that say so.
-        fillers: texts of each template.
-    """
-
-    suite: Literal["sentiment"] = "sentiment"
-    positive: str
-    negative: str
-    fillers: int = Field(default=20, ge=2, le=1000)
-
-
-class Audit(Section):
-    """What the model must withstand, and on how many examples it is asked.
-
-    Attributes:
-        attacks: recipes, each run on the same `examples` rows of the test split.
-        train_examples: rows of the training split attacked for the robust train/test gap (0: none).
-        train_attacks: the recipes run on those; all of `attacks` where empty.
-        calibrated: attack the temperature-calibrated victim as well.
-        settings: parameters of attacks where they are not the defaults, by attack; for the audit alone.
-        similarity, masked_lm: sentence encoder and masked language model, for recipes that need one.
-        paraphraser, translator, back_translator: encoder-decoders, for recipes that need one; none
-            comes with Withstand.
-        paraphrase_prompt: what the paraphraser is shown; {text} and {control} are put in.
-        corruptions: natural noise (`docs/corruptions.md`) under which the attacked examples are asked
-            about again, in each of the `severities`.
-        behaviour: behavioural tests.
-        checks: checks of the evidence itself (`docs/checks.md`); all that come with Withstand.
-    """
-
-    attacks: tuple[str, ...] = ("deepwordbug", "pwws", "textfooler")
-    settings: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    examples: int = Field(default=200, ge=1)
-    train_examples: int = Field(default=0, ge=0)
-    train_attacks: tuple[str, ...] = ()
-    calibrated: bool = True
-    query_budget: int | None = Field(default=None, ge=1)
-    similarity: str = ENCODER
-    masked_lm: str = LANGUAGE_MODEL
-    paraphraser: str | None = None
-    paraphrase_prompt: str = "{text}"
-    translator: str | None = None
-    back_translator: str | None = None
-    corruptions: tuple[str, ...] = ()
-    severities: tuple[Annotated[int, Field(ge=1, le=5)], ...] = (1, 3, 5)
-    behaviour: Behaviour | None = None
-    checks: tuple[str, ...] = CHECKS
-
-    @property
-    def auxiliaries(self) -> Auxiliaries:
-        """The models that recipes need beside the victim, in training as in the audit."""
-        return Auxiliaries(
-            self.similarity,
-            self.masked_lm,
-            self.paraphraser,
-            self.paraphrase_prompt,
-            self.translator,
-            self.back_translator,
-        )
 
 
 class Resources(Section):

@@ -146,7 +146,8 @@ def data_of(plan: Plan) -> Prepared:
     from harness.splits import prepare
 
     labels = planned_labels(plan.model.base, plan.model.labels)
-    return prepare(plan.data, seed=plan.seed, labels=labels)
+    columns = dict.fromkeys(s.column for s in plan.audit.slices if s.column is not None)
+    return prepare(plan.data, seed=plan.seed, labels=labels, columns=tuple(columns))
 
 
 def stage_named(name: str) -> Stage:

@@ -43,7 +43,9 @@ class Prepared:
         return self.train.labels
 
 
-def prepare(data: Data, seed: int, labels: Sequence[str] = ()) -> Prepared:
+def prepare(
+    data: Data, seed: int, labels: Sequence[str] = (), columns: Sequence[str] = ()
+) -> Prepared:
     """Load, check, split, remove duplicates and draw.
 
     The rows of each split come in an order drawn by seed in which every beginning is balanced by label
@@ -53,14 +55,15 @@ def prepare(data: Data, seed: int, labels: Sequence[str] = ()) -> Prepared:
         data: the plan's section.
         seed: of the splitting and the draws.
         labels: label names in the order of their numbers; where empty, as the training rows have them.
+        columns: further columns that test rows carry (`Example.columns`).
 
     Raises:
         HarnessError: as `load_rows`; also where a split would be empty or hold one class only.
     """
     stamp = _stamp(data)
     if stamp is None:
-        return _prepare(data, seed, tuple(labels))
-    return _prepare_once(data, seed, tuple(labels), stamp)
+        return _prepare(data, seed, tuple(labels), tuple(columns))
+    return _prepare_once(data, seed, tuple(labels), tuple(columns), stamp)
 
 
 def _stamp(data: Data) -> tuple[tuple[str, int, int], ...] | None:
@@ -83,13 +86,17 @@ def _stamp(data: Data) -> tuple[tuple[str, int, int], ...] | None:
 # One `withstand harden` asks for the same splits before it starts and in each of its stages.
 @functools.lru_cache(maxsize=2)
 def _prepare_once(
-    data: Data, seed: int, labels: tuple[str, ...], stamp: tuple[tuple[str, int, int], ...]
+    data: Data,
+    seed: int,
+    labels: tuple[str, ...],
+    columns: tuple[str, ...],
+    stamp: tuple[tuple[str, int, int], ...],
 ) -> Prepared:
-    return _prepare(data, seed, labels)
+    return _prepare(data, seed, labels, columns)
 
 
-def _prepare(data: Data, seed: int, labels: tuple[str, ...]) -> Prepared:
-    loaded, oddities = _load(data, seed, labels)
+def _prepare(data: Data, seed: int, labels: tuple[str, ...], columns: tuple[str, ...]) -> Prepared:
+    loaded, oddities = _load(data, seed, labels, columns)
     for split in loaded.values():
         _check_classes(split, data)
     kept, overlaps = _without_overlaps(loaded, data)
@@ -166,11 +173,18 @@ def stratified_order(rows: Iterable[Example], seed: int, role: str) -> tuple[Exa
     )
 
 
-def _load(data: Data, seed: int, labels: Sequence[str]) -> tuple[dict[str, Split], Oddities]:
+def _load(
+    data: Data, seed: int, labels: Sequence[str], columns: Sequence[str]
+) -> tuple[dict[str, Split], Oddities]:
     named = {"validation": data.validation, "test": data.test}
     missing = [name for name, source in named.items() if source is None]
     whole = load_rows(
-        data.source, text=data.text, label=data.label, group=data.group, labels=labels
+        data.source,
+        text=data.text,
+        label=data.label,
+        group=data.group,
+        labels=labels,
+        columns=columns if data.test is None else (),
     )
     made = {"train": dataclasses.replace(whole, name="train")}
     if missing:
@@ -192,6 +206,7 @@ def _load(data: Data, seed: int, labels: Sequence[str]) -> tuple[dict[str, Split
             # What the training rows know is what the model will know.
             labels=labels or whole.labels,
             name=name,
+            columns=columns if name == "test" else (),
         )
         for name, source in named.items()
         if source is not None

@@ -19,6 +19,7 @@ from reports.errors import ReportError
 from reports.folder import RunFolder
 from reports.records import OutcomeRecord, PredictionRecord, Record
 from reports.results import Results, RunInfo, empty
+from reports.slices import Members, recorded
 from reports.summaries import (
     PairedComparison,
     compare_attacks,
@@ -26,7 +27,7 @@ from reports.summaries import (
     compare_unions,
 )
 
-Slice = tuple[str, str, bool]
+Part = tuple[str, str, bool]
 """An attack by name, split and whether the victim was calibrated."""
 
 LISTED_IDS = 50
@@ -38,6 +39,7 @@ class Side:
 
     results: Mapping[str, Any]
     records: Sequence[Record]
+    slices: tuple[Members, ...] = ()
 
     @classmethod
     def of(cls, run: RunFolder) -> Side:
@@ -53,14 +55,18 @@ class Side:
                 f"The run {run.id} is not as it was sealed: {'; '.join(problems)}. "
                 "Restore it from a copy, or run it again."
             )
-        return cls(run.results(), run.records())
+        return cls(run.results(), run.records(), recorded(run.events()))
+
+    def within(self, members: Members) -> Side:
+        """The same audit with the records of a slice alone."""
+        return Side(self.results, [r for r in self.records if r.example_id in members.ids])
 
     @property
     def name(self) -> str:
         """The run's id, for messages."""
         return str(self.results["run"]["id"])
 
-    def slices(self) -> dict[Slice, dict[str, Any]]:
+    def parts(self) -> dict[Part, dict[str, Any]]:
         """The attack results that are compared: all but those on training examples."""
         return {
             (a["name"], a["split"], a["calibrated"]): a
@@ -68,7 +74,7 @@ class Side:
             if a["split"] != "train"
         }
 
-    def outcomes(self, part: Slice) -> list[OutcomeRecord]:
+    def outcomes(self, part: Part) -> list[OutcomeRecord]:
         """The outcomes of one attack."""
         return [
             record
@@ -79,7 +85,8 @@ class Side:
 
     def predictions(self, split: str) -> list[PredictionRecord]:
         """The predictions on one split's unaltered examples."""
-        return [r for r in self.records if isinstance(r, PredictionRecord) and r.split == split]
+        wanted = f"clean@{split}"
+        return [r for r in self.records if isinstance(r, PredictionRecord) and r.check == wanted]
 
 
 def compare_runs(
@@ -94,7 +101,7 @@ def compare_runs(
     The baseline must be finished, and so must the run, unless its results are handed over in `after`:
     an audit that compares itself with a baseline is sealed only when the comparison is in it.
     """
-    side = Side.of(run) if after is None else Side(after, run.records())
+    side = Side.of(run) if after is None else Side(after, run.records(), recorded(run.events()))
     return compare_sides(Side.of(baseline), side, cost=cost)
 
 
@@ -103,17 +110,37 @@ def compare_sides(
 ) -> dict[str, Any]:
     """The "comparison" of results.json, or a ReportError that names what is unlike."""
     _refuse_unlike(before, after)
-    found = [*_clean(before, after), *_attacks(before, after), *_unions(before, after)]
-    tested = [entry for entry in found if entry["p_value"] is not None]
-    adjusted = statistics.holm([entry["p_value"] for entry in tested])
-    for entry, value in zip(tested, adjusted, strict=True):
-        entry["p_adjusted"] = value
+    found = _differences(before, after)
+    _adjust(found)
+    # The texts are the same on both sides, so the slices are those of the later plan.
+    slices: list[dict[str, Any]] = [
+        {
+            "name": members.name,
+            "says": members.says,
+            "differences": _differences(before.within(members), after.within(members)),
+        }
+        for members in after.slices
+    ]
+    _adjust([entry for one in slices for entry in one["differences"]])
     return {
         "before": _embedded(before.results),
         "after": _embedded(after.results),
         "differences": found,
+        **({"slices": slices} if slices else {}),
         "cost": dict(cost or {}),
     }
+
+
+def _differences(before: Side, after: Side) -> list[dict[str, Any]]:
+    return [*_clean(before, after), *_attacks(before, after), *_unions(before, after)]
+
+
+def _adjust(entries: Sequence[dict[str, Any]]) -> None:
+    """Correct the p values for their number (Holm)."""
+    tested = [entry for entry in entries if entry["p_value"] is not None]
+    adjusted = statistics.holm([entry["p_value"] for entry in tested])
+    for entry, value in zip(tested, adjusted, strict=True):
+        entry["p_adjusted"] = value
 
 
 def comparison_results(run: RunInfo, comparison: Mapping[str, Any]) -> Results:
@@ -130,8 +157,10 @@ def comparison_results(run: RunInfo, comparison: Mapping[str, Any]) -> Results:
 
 
 def _refuse_unlike(before: Side, after: Side) -> None:
-    a, b = before.slices(), after.slices()
-    problems = _unlike_data(before, after, {split for _, split, _ in a.keys() | b.keys()})
+    a, b = before.parts(), after.parts()
+    compared = {split for _, split, _ in a.keys() | b.keys()}
+    compared |= set(before.results["clean"]) - {"train", "validation"}
+    problems = _unlike_data(before, after, compared)
     for part in sorted(a.keys() ^ b.keys()):
         side = before if part in a else after
         problems.append(f"{_title(part)}: only in {side.name}")
@@ -190,7 +219,7 @@ def _clean(before: Side, after: Side) -> list[dict[str, Any]]:
 
 def _attacks(before: Side, after: Side) -> list[dict[str, Any]]:
     found = []
-    for part, result in after.slices().items():
+    for part, result in after.parts().items():
         paired = compare_attacks(before.outcomes(part), after.outcomes(part))
         found.append(
             _difference(
@@ -208,7 +237,7 @@ def _attacks(before: Side, after: Side) -> list[dict[str, Any]]:
 
 def _unions(before: Side, after: Side) -> list[dict[str, Any]]:
     """The unions that the audit reports, and the worst case over what the model was not trained on."""
-    seen = {part: bool(result["seen"]) for part, result in after.slices().items()}
+    seen = {part: bool(result["seen"]) for part, result in after.parts().items()}
     wanted = [
         (
             str(u["label"]),
@@ -283,7 +312,7 @@ def _difference(
     }
 
 
-def _title(part: Slice) -> str:
+def _title(part: Part) -> str:
     name, split, calibrated = part
     words = [name]
     if calibrated:

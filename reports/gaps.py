@@ -40,6 +40,21 @@ def accuracy_gap(
     )
 
 
+def shift_gap(
+    test: Sequence[PredictionRecord], shifted: Sequence[PredictionRecord], name: str
+) -> dict[str, Any]:
+    """Accuracy on the test examples minus that on texts of another domain or time."""
+    left, right = summarize_clean(test).accuracy, summarize_clean(shifted).accuracy
+    return gap(
+        f"shift.{name}",
+        f"Accuracy: test − {name}",
+        "How much of the accuracy belongs to the domain of the data: on these texts it is lost.",
+        ("test", left),
+        (name, right),
+        statistics.independent_difference(left, right),
+    )
+
+
 def loss_gap(train: Sequence[PredictionRecord], test: Sequence[PredictionRecord]) -> dict[str, Any]:
     """Mean loss on the test examples minus that on the training examples."""
     left, right = summarize_clean(test).loss, summarize_clean(train).loss

@@ -234,7 +234,10 @@ def _chart(results: Mapping[str, Any]) -> Chart | None:
         for row in comparison["differences"]:
             name = tables.difference_name(row)
             group = "" if row["metric"].startswith("clean") else w.victim(row["calibrated"])
-            text = "Unaltered texts" if not group else name.text
+            text = name.text
+            if not group:
+                text = "Unaltered texts"
+                text += "" if row["split"] == "test" else f", {row['split']}"
             if row["attack"]:
                 text = f"{name.text} ({w.known(row['seen'])})"
             rows.append(

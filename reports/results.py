@@ -97,12 +97,16 @@ class ModelInfo(TypedDict):
 
 
 class SplitInfo(TypedDict):
-    """One split as fed to the model: rows by label name, families, and a digest of ids and texts."""
+    """One split as fed to the model: rows by label name, families, and a digest of ids and texts.
+
+    `kind` stands with further sets of the plan: "shifted" or "contrast".
+    """
 
     rows: int
     labels: dict[str, int]
     groups: int | None
     fingerprint: str
+    kind: NotRequired[str]
 
 
 class DataInfo(TypedDict):
@@ -226,6 +230,44 @@ class BehaviourResult(TypedDict):
     failures: list[dict[str, Any]]
 
 
+class SlicedAttack(TypedDict):
+    """One recipe on the examples of a slice."""
+
+    name: str
+    calibrated: bool
+    examples: int
+    robust_accuracy: EstimateDict
+    attack_success_rate: EstimateDict
+
+
+class SlicedUnion(TypedDict):
+    """The worst case over all attacks on the examples of a slice."""
+
+    calibrated: bool
+    robust_accuracy: EstimateDict
+
+
+class SliceResult(TypedDict):
+    """A part of the test examples, counted by itself; `says` is which they are."""
+
+    name: str
+    says: str
+    examples: int
+    accuracy: EstimateDict
+    attacks: list[SlicedAttack]
+    unions: list[SlicedUnion]
+
+
+class ContrastResult(TypedDict):
+    """Contrast sets: `consistency` is the share of sets of which every text is right."""
+
+    name: str
+    sets: int
+    texts: int
+    accuracy: EstimateDict
+    consistency: EstimateDict
+
+
 class GapSide(TypedDict):
     """One side of a gap."""
 
@@ -268,12 +310,21 @@ class Difference(TypedDict):
     n: int
 
 
+class SliceDifferences(TypedDict):
+    """The differences on the examples of one slice."""
+
+    name: str
+    says: str
+    differences: list[Difference]
+
+
 class Comparison(TypedDict):
     """Two audits of the same examples by the same attacks. `before` and `after` are their results."""
 
     before: dict[str, Any]
     after: dict[str, Any]
     differences: list[Difference]
+    slices: NotRequired[list[SliceDifferences]]
     cost: dict[str, Any]
 
 
@@ -317,6 +368,8 @@ class Results(TypedDict):
     gaps: list[Gap]
     noise: NotRequired[NoiseInfo]
     behaviour: NotRequired[list[BehaviourResult]]
+    slices: NotRequired[list[SliceResult]]
+    contrast: NotRequired[list[ContrastResult]]
     checks: NotRequired[list[CheckResult]]
     stages: list[Stage]
     comparison: Comparison | None

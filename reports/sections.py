@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports import checks, doubtful, frozen, probes, tables
+from reports import checks, doubtful, frozen, probes, slice_tables, tables
 from reports.view import Section
 
 ROBUST = (
@@ -51,6 +51,7 @@ def sections(
             )
         )
     found += _attack_sections(main, comparison)
+    found += slice_tables.sections(main, comparison)
     found += probes.sections(main)
     found += checks.section(main, comparison["before"] if comparison else None)
     if main["clean"]:

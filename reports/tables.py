@@ -36,7 +36,7 @@ def gates(entries: Sequence[Mapping[str, Any]]) -> Table:
             follow = f"waived until {waiver['until']} by {waiver['owner']}: {waiver['reason']}"
         rows.append(
             (
-                Cell(w.metric_title(metric), sub=str(gate["why"])),
+                Cell(w.metric_title(metric) + _where(gate), sub=str(gate["why"])),
                 Cell(f"{sign} {w.metric_value(metric, gate['bound'])}", sub=f"by {decided}"),
                 Cell(w.metric_value(metric, found.value), sub=_detail(metric, found)),
                 Cell(
@@ -49,6 +49,10 @@ def gates(entries: Sequence[Mapping[str, Any]]) -> Table:
         )
     columns = (Column("Gate"), Column("Required"), Column("Measured", True), Column("Verdict"))
     return Table("Gates: what was required and what was measured", columns, tuple(rows))
+
+
+def _where(gate: Mapping[str, Any]) -> str:
+    return f", on {gate['slice']}" if gate["slice"] else ""
 
 
 def differences(entries: Sequence[Mapping[str, Any]]) -> Table:

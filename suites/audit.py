@@ -22,12 +22,13 @@ from reports.folder import RunFolder
 from reports.progress import Progress
 from reports.results import Results
 from reports.sessions import start_or_resume
-from suites import freezing, probing, validity
+from suites import freezing, probing, sets, slices, validity
 from suites.earlier import EVENT, evaluated_before
 from suites.evidence import Collector, Target, sample
 from suites.findings import audit_results, with_verdict
 from suites.freezing import Freeze
 from suites.preflight import recipes_of
+from suites.sets import Loaded
 from suites.subject import victim_on_record
 from suites.verdict import Verdict
 
@@ -134,14 +135,16 @@ def _collector(
 ) -> Collector:
     audit = plan.audit
     cache = Cache.at(options.cache)
+    further = sets.load_sets(plan, prepared.labels)
     victim = victim_on_record(
         folder,
         spec,
         labels=prepared.labels,
         max_length=plan.model.max_length,
         device=options.device,
-        data=data_info(prepared.report),
+        data=data_info(prepared.report, further),
     )
+    slices.put_on_record(folder, audit, prepared.labels, prepared.test.rows)
     count = min(audit.examples, options.limit or audit.examples)
     train_count = min(audit.train_examples, options.limit or audit.train_examples)
     test, train = prepared.test.rows, prepared.train.rows
@@ -152,6 +155,7 @@ def _collector(
         train=sample(train, len(test), plan.seed),
         attacked=sample(test, count, plan.seed),
         attacked_train=sample(train, train_count, plan.seed),
+        sets={one.section.name: one.split.rows for one in further},
     )
     return Collector(
         folder,
@@ -177,7 +181,7 @@ def _draw_card(spec: str, folder: RunFolder, progress: Progress) -> None:
             progress.say(f"The model's card was not drawn: {error}")
 
 
-def data_info(report: DataReport) -> dict[str, Any]:
+def data_info(report: DataReport, further: Sequence[Loaded] = ()) -> dict[str, Any]:
     """The part of results.json that says what data were used, from the preparation's own report."""
     facts = report.as_dict()
     return {
@@ -192,7 +196,8 @@ def data_info(report: DataReport) -> dict[str, Any]:
                 "lengths": split["lengths"],
             }
             for split in facts["splits"]
-        },
+        }
+        | {one.section.name: one.info() for one in further},
         "duplicates": {
             "exact": sum(overlap["exact"] for overlap in facts["overlaps"]),
             "near": sum(overlap["near"] for overlap in facts["overlaps"]),
@@ -212,6 +217,8 @@ def collect_evidence(plan: Plan, collector: Collector) -> None:
     collector.clean("test", target.test)
     collector.clean("train", target.train)
     collector.clean("validation", target.validation)
+    for name, texts in target.sets.items():
+        collector.clean(name, texts)
     temperature = collector.temperature() if audit.calibrated else None
     checks = [validity.load(name) for name in audit.checks]
     for check in checks:

@@ -31,14 +31,14 @@ def of_rate(gate: Gate, n: int) -> Decidable:
     """A gate on a share of `n` independent examples (1 or more)."""
 
     def verdict(count: int) -> Word:
-        return decide([gate], {gate.metric: rate(count, n)}).gates[0].verdict
+        return decide([gate], {gate.measured: rate(count, n)}).gates[0].verdict
 
-    upwards = gate.at_least is not None
+    upwards = gate.direction == "at_least"
     # Counted from the good end, what passes comes first, then what is open, then what fails.
     order = range(n, -1, -1) if upwards else range(n + 1)
     passing = _while(lambda place: verdict(order[place]) == "pass", n + 1)
     failing = _while(lambda place: verdict(order[place]) != "fail", n + 1)
-    at_bound = rate(round(min(1.0, max(0.0, _bound(gate))) * n), n)
+    at_bound = rate(round(min(1.0, max(0.0, gate.bound)) * n), n)
     return Decidable(
         n,
         _half(at_bound),
@@ -52,9 +52,8 @@ def of_width(gate: Gate, estimate: Estimate) -> Decidable | None:
     if estimate.low is None or estimate.high is None:
         return None
     half = _half(estimate) if gate.evidence == "interval" else 0.0
-    good = 1 if gate.at_least is not None else -1
-    bound = _bound(gate)
-    return Decidable(None, _half(estimate), bound + good * half, bound - good * half)
+    good = 1 if gate.direction == "at_least" else -1
+    return Decidable(None, _half(estimate), gate.bound + good * half, gate.bound - good * half)
 
 
 def _while(holds: Callable[[int], bool], end: int) -> int:
@@ -67,10 +66,6 @@ def _while(holds: Callable[[int], bool], end: int) -> int:
         else:
             high = middle
     return low
-
-
-def _bound(gate: Gate) -> float:
-    return gate.at_least if gate.at_least is not None else gate.at_most or 0.0
 
 
 def _half(estimate: Estimate) -> float:

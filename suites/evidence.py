@@ -53,6 +53,7 @@ class Target:
         test: all test examples: clean accuracy is measured on these.
         train: training examples for the gaps; as many as there are test examples at most.
         attacked: the part of `test` that is attacked; `attacked_train` the part of `train`.
+        sets: further labelled texts by name.
     """
 
     victim: Model
@@ -61,6 +62,7 @@ class Target:
     train: Sequence[Example]
     attacked: Sequence[Example]
     attacked_train: Sequence[Example]
+    sets: Mapping[str, Sequence[Example]] = field(default_factory=dict)
 
 
 @dataclass

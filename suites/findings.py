@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from typing import Any, cast
 
 from attacks.recipe import edits
 from harness.plan import Gate, Waiver
-from reports import gaps, statistics, summaries
+from reports import gaps, slices, statistics, summaries
 from reports.folder import RunFolder
 from reports.records import OutcomeRecord
 from reports.results import (
@@ -23,7 +23,7 @@ from reports.results import (
     empty,
 )
 from reports.statistics import Estimate
-from suites import freezing, probing
+from suites import freezing, probing, sets
 from suites.earlier import EVENT, in_words
 from suites.evidence import describe_costs
 from suites.meaning import doubtful
@@ -49,8 +49,10 @@ def audit_results(folder: RunFolder, kind: Kind = "audit") -> Results:
     temperature = _last(events, "temperature").get("value")
     if results["model"] is not None:
         results["model"]["temperature"] = temperature
+    splits = (subject.get("data") or {}).get("splits", {})
     predictions = {
-        split: folder.predictions(f"clean@{split}") for split in ("train", "validation", "test")
+        split: folder.predictions(f"clean@{split}")
+        for split in dict.fromkeys(("train", "validation", "test", *splits))
     }
     for split, records in predictions.items():
         if records:
@@ -64,7 +66,13 @@ def audit_results(folder: RunFolder, kind: Kind = "audit") -> Results:
         for check, campaign in campaigns.items()
     ]
     results["unions"] = _unions(campaigns, outcomes)
-    results["gaps"] = _gaps(predictions, campaigns, outcomes, seen, temperature)
+    results["gaps"] = [
+        *_gaps(predictions, campaigns, outcomes, seen, temperature),
+        *cast("Any", sets.shift_gaps(splits, predictions)),
+    ]
+    contrast = sets.contrast_results(splits, predictions)
+    if contrast:
+        results["contrast"] = cast("Any", contrast)
     noise = probing.noise_results(folder.predictions(), predictions["test"])
     if noise is not None:
         results["noise"] = cast("Any", noise)
@@ -73,6 +81,11 @@ def audit_results(folder: RunFolder, kind: Kind = "audit") -> Results:
         results["behaviour"] = cast("Any", behaviour)
     by_form = [_by_attack(campaigns, outcomes, "test", calibrated) for calibrated in (False, True)]
     results["checks"] = cast("Any", judging.entries(events, *by_form))
+    cut = slices.recorded(events)
+    if cut:
+        forms = dict(zip((False, True), by_form, strict=True))
+        found = slices.slice_results(cut, predictions["test"], forms)
+        results["slices"] = cast("Any", found)
     results["stages"] = [
         {"name": e["name"], "seconds": e["seconds"]} for e in events if e["event"] == "stage"
     ]
@@ -263,6 +276,10 @@ def estimates(results: Mapping[str, Any]) -> dict[str, Estimate]:
         found.update(estimates(comparison["after"]))
         for row in comparison["differences"]:
             found[f"gain.{row['metric']}"] = Estimate.from_dict(row["difference"])
+        for one in comparison.get("slices", []):
+            for row in one["differences"]:
+                name = f"gain.{row['metric']}@{one['name']}"
+                found[name] = Estimate.from_dict(row["difference"])
         return found
     clean = results.get("clean", {}).get("test")
     if clean:
@@ -278,6 +295,8 @@ def estimates(results: Mapping[str, Any]) -> dict[str, Estimate]:
             suffix = ".calibrated" if union["calibrated"] else ""
             found[f"robust_accuracy.union{suffix}"] = Estimate.from_dict(union["robust_accuracy"])
     found.update(probing.estimates(results))
+    found.update(slices.estimates(results))
+    found.update(sets.estimates(results))
     for entry in results.get("checks", []):
         name = ".".join(filter(None, (entry["name"], entry["attack"])))
         found[f"check.{name}"] = Estimate.from_dict(entry["estimate"])
@@ -301,18 +320,25 @@ def problems(
     if results.get("comparison"):
         sides = {which: results["comparison"][which] for which in ("before", "after")}
     for which, side in sides.items():
-        found += judging.doubts(side, gates, which)
-        found += probing.problems(side)
-        found += _no_better_than_guessing(side)
-        for attack in side.get("attacks", []):
-            errored = attack["counts"]["errored"]
-            if errored:
-                which = " (calibrated)" if attack["calibrated"] else ""
-                found.append(
-                    f"{errored} of {attack['counts']['total']} examples errored under "
-                    f"{attack['name']}{which} on {attack['split']}"
-                )
+        said = [
+            *judging.doubts(side, gates, which),
+            *probing.problems(side),
+            *_no_better_than_guessing(side),
+            *_errored(side),
+        ]
+        found += [f"{which}: {line}" if which else line for line in said]
     return found
+
+
+def _errored(side: Mapping[str, Any]) -> Iterator[str]:
+    for attack in side.get("attacks", []):
+        errored = attack["counts"]["errored"]
+        if errored:
+            form = " (calibrated)" if attack["calibrated"] else ""
+            yield (
+                f"{errored} of {attack['counts']['total']} examples errored under "
+                f"{attack['name']}{form} on {attack['split']}"
+            )
 
 
 def _no_better_than_guessing(results: Mapping[str, Any]) -> list[str]:
@@ -369,13 +395,12 @@ def with_verdict(
             "problems": list(verdict.problems),
             "gates": [
                 {
-                    "name": result.gate.metric,
-                    "metric": result.gate.metric,
-                    "slice": None,
-                    "bound": result.gate.at_least
-                    if result.gate.at_least is not None
-                    else result.gate.at_most,
-                    "direction": "at_least" if result.gate.at_least is not None else "at_most",
+                    "name": result.gate.name,
+                    "metric": result.gate.measured.partition("@")[0],
+                    "slice": result.gate.slice,
+                    "bound": result.gate.bound,
+                    "margin": result.gate.margin,
+                    "direction": result.gate.direction,
                     "evidence": result.gate.evidence,
                     "value": asdict(result.estimate or Estimate.missing(result.reason)),
                     "verdict": result.verdict,

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from attacks.outcomes import Example
 from attacks.recipe import Recipe
 from harness.model_checks import classifier_labels
 from harness.plan import Gate, Plan
@@ -18,9 +19,12 @@ from harness.session import Stage, data_of
 from reports.errors import ReportError
 from reports.folder import RunFolder
 from suites.decidable import Decidable, of_rate, of_width
+from suites.evidence import sample
 from suites.findings import estimates
 from suites.gate_bounds import PAIRED, share_of
 from suites.preflight import recipes_of
+from suites.sets import load_sets
+from suites.slices import belongs
 
 Found = Mapping[str, Any]
 
@@ -57,6 +61,7 @@ def forecast(
             planned.append(_attack(recipe.name, split, calibrated, counts[split], seen))
     known = [attack for attack in planned if attack["seconds"] is not None]
     families = any(row.group is not None for row in prepared.test.rows)
+    sizes = _sizes(plan, prepared.test.rows, counts["test"], prepared.labels)
     return {
         "plan": plan.name,
         "stage": stage,
@@ -71,10 +76,7 @@ def forecast(
         "queries": sum(attack["queries"] for attack in known),
         "seconds": sum(attack["seconds"] for attack in known),
         "unknown": len(planned) - len(known),
-        "gates": [
-            _gate(gate, splits["test"], counts["test"], earlier, model, families, paired)
-            for gate in plan.gates
-        ],
+        "gates": [_gate(gate, sizes, earlier, model, families, paired) for gate in plan.gates],
     }
 
 
@@ -138,10 +140,26 @@ def _cost(
     return best[1] if best else None
 
 
+def _sizes(
+    plan: Plan, test: Sequence[Example], attacked: int, labels: Sequence[str]
+) -> dict[str, tuple[int, int]]:
+    """How many texts are asked about as they are, and how many of them are attacked.
+
+    By what a gate counts: "" for all of the test split, "@NAME" for a slice, ".NAME" for a further set.
+    """
+    chosen = sample(test, attacked, plan.seed)
+    found = {"": (len(test), len(chosen))}
+    for one in plan.audit.slices:
+        inside = belongs(one, labels)
+        found[f"@{one.name}"] = (sum(map(inside, test)), sum(map(inside, chosen)))
+    for further in load_sets(plan, labels):
+        found[f".{further.section.name}"] = (len(further.split), 0)
+    return found
+
+
 def _gate(
     gate: Gate,
-    test: int,
-    attacked: int,
+    sizes: Mapping[str, tuple[int, int]],
     earlier: Sequence[Found],
     model: str,
     families: bool,
@@ -150,27 +168,32 @@ def _gate(
     """What a gate can decide, with what has to be said of that."""
     found: Decidable | None = None
     notes = []
-    share = share_of(gate.metric)
-    if gate.metric.startswith(PAIRED) and not paired:
+    share = share_of(gate.measured)
+    if gate.measured.startswith(PAIRED) and not paired:
         notes.append("it has no value without --baseline")
     if share is not None:
-        n = test if share == "clean_accuracy" else attacked
+        of_all = share == "clean_accuracy"
+        further = gate.metric.partition("clean_accuracy")[2] if of_all else ""
+        test, attacked = sizes[f"@{gate.slice}" if gate.slice else further]
+        n = test if of_all else attacked
         found = of_rate(gate, n) if n else None
+        if not n:
+            notes.append("none of the attacked texts is in the slice")
         if share == "attack_success_rate":
             notes.append("at best: only texts that the model gets right are counted")
         if families and gate.evidence == "interval":
             notes.append("at best: texts of one family count for less")
     else:
-        seen = _width(gate.metric, earlier, model)
+        seen = _width(gate.measured, earlier, model)
         found = of_width(gate, seen[1]) if seen else None
         if seen and found:
             notes.append(f"if its interval is as wide as in {seen[0]} (n={seen[1].n:,})")
         else:
             notes.append("what it can decide is not known: no earlier run has measured it")
     return {
-        "metric": gate.metric,
-        "direction": "at_least" if gate.at_least is not None else "at_most",
-        "bound": gate.at_least if gate.at_least is not None else gate.at_most,
+        "metric": gate.measured,
+        "direction": gate.direction,
+        "bound": gate.bound,
         "evidence": gate.evidence,
         "share": share is not None,
         "decides": asdict(found) if found else None,

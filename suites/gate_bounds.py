@@ -8,7 +8,7 @@ PAIRED = ("before.", "gain.")
 """Metrics that need the audit of the plain model too."""
 
 _SHARES = ("clean_accuracy", "robust_accuracy", "attack_success_rate")
-_BETWEEN = ("calibration_error", "noisy_accuracy", "behaviour_failures")
+_BETWEEN = ("calibration_error", "noisy_accuracy", "behaviour_failures", "contrast_consistency")
 
 
 def share_of(metric: str) -> str | None:
@@ -23,15 +23,16 @@ def check_bound(where: str, gate: Gate) -> None:
     Args:
         where: the gate's place in the plan ("gates.0").
     """
-    least = _least(gate.metric)
+    least = _least(gate.measured)
     if least is None:
         return
-    for key, bound in (("at_least", gate.at_least), ("at_most", gate.at_most)):
+    written = ("at_least", "at_most", "margin")
+    for key, bound in ((key, getattr(gate, key)) for key in written):
         if bound is None or least <= bound <= 1:
             continue
         as_share = f" Write {bound:g}% as {bound / 100:g}." if 1 < abs(bound) <= 100 else ""
         raise PlanError(
-            f"{where}.{key}: {bound:g} says nothing, because {gate.metric} lies between {least} and 1."
+            f"{where}.{key}: {bound:g} says nothing, because {gate.measured} lies between {least} and 1."
             f"{as_share}"
         )
 

@@ -35,7 +35,7 @@ def checked(plan: Plan, path: Path) -> dict[str, Any]:
         "attacks": list(audit.attacks),
         "examples": min(audit.examples, len(prepared.test)),
         "calibrated": audit.calibrated,
-        "gates": [gate.metric for gate in plan.gates],
+        "gates": [gate.name for gate in plan.gates],
         "frozen": None
         if frozen is None
         else {

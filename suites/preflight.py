@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Sequence
 from pathlib import Path
 
 from attacks import recipes
@@ -15,9 +12,8 @@ from harness.plan import Plan, PlanError
 from harness.preflight import check_attacks, check_training, own_resources
 from harness.session import Stage, data_of, section_of, stage_named, trains_nothing
 from reports.storage import probe_writable
-from suites import probing, validity
-from suites.gate_bounds import check_bound
-from suites.validity import judging
+from suites import probing, sets, slices, validity
+from suites.gate_checks import check_gates, check_waivers
 
 
 def check_hardening(plan: Plan, runs: Path) -> None:
@@ -27,6 +23,7 @@ def check_hardening(plan: Plan, runs: Path) -> None:
     """
     _check_audit_section(plan)
     check_training(plan, ("train", "harden"), runs)
+    _check_texts(plan)
 
 
 def check_audit(plan: Plan, model: str, runs: Path) -> None:
@@ -52,6 +49,7 @@ def check_audit(plan: Plan, model: str, runs: Path) -> None:
         )
     if plan.audit.behaviour is not None:
         probing.behavioural_tests(plan.audit.behaviour, prepared.labels, plan.seed)
+    _check_texts(plan)
     known = classifier_labels(model)
     unknown = [label for label in prepared.labels if label not in known]
     if unknown:
@@ -72,10 +70,17 @@ def check_plan(plan: Plan, runs: Path = Path("runs")) -> None:
     _check_audit_section(plan)
     stages: tuple[Stage, ...] = ("train", "harden")
     check_training(plan, [stage for stage in stages if getattr(plan, stage) is not None], runs)
+    _check_texts(plan)
     if plan.tune is not None:
         from harness.tuning import tune_of
 
         tune_of(plan)
+
+
+def _check_texts(plan: Plan) -> None:
+    prepared = data_of(plan)
+    slices.check_slices(plan.audit, prepared.labels, prepared.test.rows)
+    sets.load_sets(plan, prepared.labels)
 
 
 def recipes_of(plan: Plan) -> list[Recipe]:
@@ -134,127 +139,7 @@ def _check_audit_section(plan: Plan) -> None:
             validity.load(name)
         except AttackError as error:
             raise PlanError(f"audit.checks: {error}") from None
-    _check_gates(plan)
-    _check_waivers(plan)
+    check_gates(plan)
+    check_waivers(plan)
     own_resources(plan)
     plan.audit.auxiliaries.check(recipes_of(plan))
-
-
-_METRIC = re.compile(
-    r"(?P<side>before\.|gain\.)?"
-    r"(?:clean_accuracy|calibration_error"
-    r"|(?P<rate>robust_accuracy|attack_success_rate)\.(?P<attack>[a-z0-9_-]+)(?:\.calibrated)?"
-    r"|check\.(?P<check>[a-z0-9_-]+)(?:\.(?P<checked>[a-z0-9_-]+))?"
-    r"|noisy_accuracy\.(?:mean|[a-z-]+\.[1-5])"
-    r"|behaviour_failures\.[a-z-]+"
-    r"|gap\.(?:accuracy_train_test|loss_test_train|seen_unseen|calibration)"
-    r"|gap\.robust_train_test\.(?P<both>[a-z0-9_-]+))"
-)
-
-
-_NO_GAIN = ("gain.calibration_error", "gain.attack_success_rate.", "gain.gap.", "gain.check.")
-
-
-def _check_gates(plan: Plan) -> None:
-    """A gate whose metric can never be measured would be inconclusive for ever: say so at once."""
-    for number, gate in enumerate(plan.gates):
-        where = f"gates.{number}.metric"
-        match = _METRIC.fullmatch(gate.metric)
-        if match is None:
-            raise PlanError(
-                f"{where}: there is no metric '{gate.metric}'.{_hint(gate.metric, plan.audit.attacks)} "
-                "`withstand ls checks` lists them all."
-            )
-        if gate.metric.startswith(_NO_GAIN):
-            raise PlanError(
-                f"{where}: no difference is measured of '{gate.metric.removeprefix('gain.')}'. Allowed "
-                "behind gain.: clean_accuracy, robust_accuracy.NAME."
-            )
-        known = _measured(plan, match)
-        if match["attack"] == "union" and "union" not in known:
-            raise PlanError(
-                f"{where}: a union is the robust accuracy under several attacks at once: name two or "
-                "more in audit.attacks, and write robust_accuracy.union. Allowed now: "
-                f"{', '.join(known)}."
-            )
-        if match["attack"] is not None and match["attack"] not in known:
-            raise PlanError(
-                f"{where}: '{match['attack']}' is not among audit.attacks, so it is never measured. "
-                f"Allowed: {', '.join(known)}."
-            )
-        if match["both"] is not None and match["both"] not in _attacked_twice(plan):
-            raise PlanError(
-                f"{where}: '{match['both']}' is not run on training examples. Set audit.train_examples "
-                "to more than 0, and have it among audit.train_attacks or leave those out."
-            )
-        if gate.metric.removeprefix(match["side"] or "").startswith(("noisy_", "behaviour_")):
-            _check_probed(plan, where, gate.metric.removeprefix(match["side"] or ""))
-        if match["check"] is not None:
-            _check_checked(plan, where, match["check"], match["checked"])
-        if gate.metric.endswith(".calibrated") and not plan.audit.calibrated:
-            raise PlanError(f"{where}: '{gate.metric}' needs audit.calibrated = true.")
-        check_bound(f"gates.{number}", gate)
-
-
-def _check_waivers(plan: Plan) -> None:
-    metrics = [gate.metric for gate in plan.gates]
-    for number, waiver in enumerate(plan.waivers):
-        where = f"waivers.{number}.metric"
-        if waiver.metric not in metrics:
-            raise PlanError(
-                f"{where}: no gate of the plan is on '{waiver.metric}', so there is nothing to waive. "
-                f"Allowed: {', '.join(dict.fromkeys(metrics)) or 'none, for there are no gates'}."
-            )
-        if waiver.metric in [earlier.metric for earlier in plan.waivers[:number]]:
-            raise PlanError(
-                f"{where}: '{waiver.metric}' has a waiver already. Keep one of the two."
-            )
-
-
-def _measured(plan: Plan, match: re.Match[str]) -> list[str]:
-    """What a rate of the audit can be measured under: its attacks, and the worst case of several."""
-    worst = ["union"] if len(plan.audit.attacks) > 1 and match["rate"] == "robust_accuracy" else []
-    rest = ["unseen"] if worst and match["side"] == "gain." else []
-    return [*plan.audit.attacks, *worst, *rest]
-
-
-def _attacked_twice(plan: Plan) -> Sequence[str]:
-    """The attacks that are run on training examples too."""
-    return (plan.audit.train_attacks or plan.audit.attacks) if plan.audit.train_examples else ()
-
-
-def _check_probed(plan: Plan, where: str, metric: str) -> None:
-    audit = plan.audit
-    noises = [f"noisy_accuracy.{n}.{s}" for n in audit.corruptions for s in audit.severities]
-    allowed = ["noisy_accuracy.mean", *noises] if noises else []
-    if audit.behaviour is not None:
-        allowed += [f"behaviour_failures.{n}" for n in probing.behaviour_names()]
-    if metric not in allowed:
-        raise PlanError(
-            f"{where}: '{metric}' is not measured in this audit; audit.corruptions and "
-            f"[audit.behaviour] say what is. Allowed: {', '.join(allowed) or 'none'}."
-        )
-
-
-def _check_checked(plan: Plan, where: str, name: str, attack: str | None) -> None:
-    of_attacks = [judging.OVERCONFIDENCE.name] if plan.audit.calibrated else []
-    of_attacks += [
-        n for n in plan.audit.checks if isinstance(validity.load(n), validity.AttackCheck)
-    ]
-    others = [n for n in plan.audit.checks if n not in of_attacks]
-    allowed = [*others, *(f"{n}.{a}" for n in of_attacks for a in plan.audit.attacks)]
-    if ".".join(filter(None, (name, attack))) not in allowed:
-        raise PlanError(
-            f"{where}: there is no such check in this audit. Allowed: "
-            f"{', '.join(f'check.{n}' for n in allowed)}."
-        )
-
-
-def _hint(metric: str, attacks: Sequence[str]) -> str:
-    names = ["clean_accuracy", "calibration_error"]
-    names += [f"robust_accuracy.{attack}" for attack in (*attacks, "union")]
-    names += [f"attack_success_rate.{attack}" for attack in attacks]
-    names += ["gap.accuracy_train_test", "gap.loss_test_train", "gap.calibration"]
-    names += [f"gain.{name}" for name in names] + [f"before.{name}" for name in names]
-    near = difflib.get_close_matches(metric, names, n=1)
-    return f" Did you mean '{near[0]}'?" if near else ""

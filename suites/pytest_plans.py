@@ -39,14 +39,14 @@ class PlanFile(pytest.File):
                 f"{self.path}: the plan has no [[gates]], so nothing is tested."
             )
         for number, gate in enumerate(self.plan.gates):
-            name = gate.metric + (f"-{number + 1}" if self._repeated(gate) else "")
+            name = gate.name + (f"-{number + 1}" if self._repeated(gate) else "")
             item: GateItem = GateItem.from_parent(self, name=name, number=number)
             item.add_marker(MARK)
             item.add_marker(pytest.mark.xdist_group(str(self.path)))
             yield item
 
     def _repeated(self, gate: Gate) -> bool:
-        return sum(other.metric == gate.metric for other in self.plan.gates) > 1
+        return sum(other.name == gate.name for other in self.plan.gates) > 1
 
     def results(self) -> dict[str, Any]:
         """results.json of the audit, with its verdict; run now unless it was."""
@@ -113,7 +113,7 @@ def audited(
 
     stage = chosen_stage(plan, None)
     options = AuditOptions(device=device, frozen=frozen)
-    paired = stage == "harden" and any(g.metric.startswith(PAIRED) for g in plan.gates)
+    paired = stage == "harden" and any(g.measured.startswith(PAIRED) for g in plan.gates)
     stages: list[Stage] = ["train", stage] if paired else [stage]
     for each in stages:
         check_audit(plan, model_of(plan, each), runs)

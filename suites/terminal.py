@@ -83,9 +83,10 @@ def _gates(gates: Sequence[Mapping[str, Any]]) -> Any:
 
     table = _table("gate", "bound", "measured", "verdict")
     for gate in gates:
+        where = f"@{gate['slice']}" if gate["slice"] else ""
         bound = f"{'≥' if gate['direction'] == 'at_least' else '≤'} {gate['bound']:g}"
         table.add_row(
-            Text(gate["metric"]),
+            Text(gate["metric"] + where),
             bound,
             Text(shown_estimate(gate["value"])),
             Text(

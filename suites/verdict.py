@@ -78,17 +78,17 @@ def decide(
         waivers: gates that need not pass; one that ended before `today` has no effect, and is said.
         today: the day of the run; without it no waiver has an effect.
     """
-    inside = {w.metric: w for w in waivers if today is not None and today <= w.until}
-    results = tuple(_waived(r, inside.get(r.gate.metric)) for r in _judge_all(gates, estimates))
+    inside = {w.name: w for w in waivers if today is not None and today <= w.until}
+    results = tuple(_waived(r, inside.get(r.gate.name)) for r in _judge_all(gates, estimates))
     failed = [r for r in results if r.verdict == "fail" and r.waiver is None]
     open_ = [r for r in results if r.verdict == "inconclusive" and r.waiver is None]
-    missed = {r.gate.metric for r in (*failed, *open_)}
+    missed = {r.gate.name for r in (*failed, *open_)}
     waived = (
         *(_waiver_said(r) for r in results if r.waiver is not None),
         *(
-            f"the waiver of {w.metric} by {w.owner} ended on {w.until}"
+            f"the waiver of {w.name} by {w.owner} ended on {w.until}"
             for w in waivers
-            if w.metric in missed
+            if w.name in missed
         ),
     )
     reasons = tuple(r.reason for r in (*failed, *open_)) + tuple(problems) + waived
@@ -117,7 +117,7 @@ def _judge_all(gates: Sequence[Gate], estimates: Mapping[str, Estimate]) -> tupl
     tested: list[int] = []
     results: list[GateResult | None] = []
     for number, gate in enumerate(gates):
-        estimate = estimates.get(gate.metric)
+        estimate = estimates.get(gate.measured)
         if estimate is None or estimate.value is None:
             results.append(_missing(gate, estimate))
         elif gate.evidence == "point":
@@ -125,17 +125,17 @@ def _judge_all(gates: Sequence[Gate], estimates: Mapping[str, Estimate]) -> tupl
         else:
             tested.append(number)
             results.append(None)
-    passing = holm([_p_value(gates[n], estimates[gates[n].metric]) for n in tested])
-    failing = holm([1 - _p_value(gates[n], estimates[gates[n].metric]) for n in tested])
+    passing = holm([_p_value(gates[n], estimates[gates[n].measured]) for n in tested])
+    failing = holm([1 - _p_value(gates[n], estimates[gates[n].measured]) for n in tested])
     for number, p_pass, p_fail in zip(tested, passing, failing, strict=True):
         gate = gates[number]
-        results[number] = _by_interval(gate, estimates[gate.metric], p_pass, p_fail)
+        results[number] = _by_interval(gate, estimates[gate.measured], p_pass, p_fail)
     return tuple(r for r in results if r is not None)
 
 
 def _missing(gate: Gate, estimate: Estimate | None) -> GateResult:
     why = (estimate.reason if estimate else None) or "it was not measured"
-    return GateResult(gate, estimate, gate.on_missing, f"{gate.metric} has no value: {why}")
+    return GateResult(gate, estimate, gate.on_missing, f"{gate.measured} has no value: {why}")
 
 
 def _by_point(gate: Gate, estimate: Estimate) -> GateResult:
@@ -152,8 +152,7 @@ def _by_interval(gate: Gate, estimate: Estimate, p_pass: float, p_fail: float) -
         return GateResult(gate, estimate, "pass", f"{shown} meets its bound", p_pass, p_fail)
     if p_fail <= ONE_SIDED:
         return GateResult(gate, estimate, "fail", f"{shown} misses its bound", p_pass, p_fail)
-    bound = gate.at_least if gate.at_least is not None else gate.at_most or 0.0
-    needed = examples_needed(estimate, bound)
+    needed = examples_needed(estimate, gate.bound)
     if needed is not None and needed <= estimate.n:
         needed = (
             None  # the sample would do for this gate alone; it is Holm's correction that holds it
@@ -172,10 +171,8 @@ def _by_interval(gate: Gate, estimate: Estimate, p_pass: float, p_fail: float) -
 
 def _distance(gate: Gate, estimate: Estimate) -> float:
     """How far the value is on the good side of the bound."""
-    value = estimate.value or 0.0
-    if gate.at_least is not None:
-        return value - gate.at_least
-    return (gate.at_most or 0.0) - value
+    above = (estimate.value or 0.0) - gate.bound
+    return above if gate.direction == "at_least" else -above
 
 
 def _half_width(gate: Gate, estimate: Estimate) -> float:
@@ -183,8 +180,7 @@ def _half_width(gate: Gate, estimate: Estimate) -> float:
     value = estimate.value or 0.0
     low = estimate.low if estimate.low is not None else -math.inf
     high = estimate.high if estimate.high is not None else math.inf
-    bound = gate.at_least if gate.at_least is not None else gate.at_most or 0.0
-    return value - low if bound < value else high - value
+    return value - low if gate.bound < value else high - value
 
 
 def _p_value(gate: Gate, estimate: Estimate) -> float:
@@ -197,9 +193,7 @@ def _p_value(gate: Gate, estimate: Estimate) -> float:
 
 
 def _shown(gate: Gate, estimate: Estimate) -> str:
-    bound = (
-        f"at least {gate.at_least:g}" if gate.at_least is not None else f"at most {gate.at_most:g}"
-    )
+    bound = f"{gate.direction.replace('_', ' ')} {gate.bound:g}"
     low = "?" if estimate.low is None else f"{estimate.low:.3f}"
     high = "?" if estimate.high is None else f"{estimate.high:.3f}"
-    return f"{gate.metric} = {estimate.value:.3f} [{low}, {high}] (bound: {bound})"
+    return f"{gate.measured} = {estimate.value:.3f} [{low}, {high}] (bound: {bound})"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from harness.plan import parse_plan
 from suites.cli import invoke
+from suites.gate_checks import check_gates
 from tests.suites import project
 
 PAGE = (Path(__file__).parents[1] / "docs" / "plans.md").read_text(encoding="utf-8")
@@ -26,3 +29,14 @@ def test_the_commands_of_the_page_work(tmp_path: Path, monkeypatch: pytest.Monke
         allowed = (0, 3) if arguments == ["audit", "release.toml"] else (0,)
         assert invoke(arguments) in allowed, arguments
     assert (tmp_path / "release.frozen.json").is_file()
+
+
+def test_the_tables_of_the_page_are_part_of_a_plan() -> None:
+    blocks = [tomllib.loads(text) for text in re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)]
+    (waivers, sliced) = sorted(blocks, key=lambda block: "audit" in block)
+    assert list(waivers) == ["waivers"]
+    plan = parse_plan(
+        {"name": "page", "model": {"base": "-"}, "data": {"source": "-"}, **sliced}, "-"
+    )
+    assert [gate.name for gate in plan.gates] == ["robust_accuracy.pwws@negated", "clean_accuracy"]
+    check_gates(plan)

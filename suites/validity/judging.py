@@ -149,13 +149,14 @@ def _points(share: float | None) -> str:
 
 def _rests_on(gate: Gate, entry: Mapping[str, Any], which: str) -> bool:
     """Whether a gate could pass for the reason that an alarm gives: an attack too weak, say."""
-    prefix, _, rest = gate.metric.partition(".")
+    metric = gate.measured.partition("@")[0]
+    prefix, _, rest = metric.partition(".")
     side = {"before": "before", "gain": "both"}.get(prefix, "after")
     if which and side not in (which, "both"):
         return False
     if entry["attack"] is None:
         return True
-    kind, _, attack = (rest if prefix in ("before", "gain") else gate.metric).partition(".")
+    kind, _, attack = (rest if prefix in ("before", "gain") else metric).partition(".")
     if kind not in ("robust_accuracy", "attack_success_rate"):
         return False
     name = attack.removesuffix(".calibrated")
@@ -164,5 +165,5 @@ def _rests_on(gate: Gate, entry: Mapping[str, Any], which: str) -> bool:
     if entry["name"] == OVERCONFIDENCE.name and attack.endswith(".calibrated"):
         return False
     # That a model looks too robust cannot make a gate pass that wants it to be broken.
-    wants_robust = (kind == "robust_accuracy") == (gate.at_least is not None)
+    wants_robust = (kind == "robust_accuracy") == (gate.direction == "at_least")
     return prefix == "gain" or wants_robust

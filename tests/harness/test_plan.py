@@ -62,7 +62,7 @@ def test_all_mistakes_are_reported_at_once() -> None:
     ("changes", "expected"),
     [
         ({"data": {"source": "d", "shares": [0.5, 0.5, 0.5]}}, "add up to 1"),
-        ({"gates": [{"metric": "m", "why": "w"}]}, "exactly one of at_least and at_most"),
+        ({"gates": [{"metric": "m", "why": "w"}]}, "exactly one of at_least, at_most and margin"),
         (
             {"train": {"output": "o", "selection": {"metric": "robust_accuracy"}}},
             "needs at least one name in attacks",

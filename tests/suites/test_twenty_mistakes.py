@@ -115,6 +115,35 @@ MISTAKES: dict[str, Spoil] = {
         f'base = "{plan.parent}/base"', 'base = "bundle:minilm-l6"'
     )(plan),
     "an input longer than the model takes": instead("max_length = 32", "max_length = 900"),
+    "a slice that says nothing": added('[[audit.slices]]\nname = "all"\n'),
+    "a slice with no regular expression": added(
+        '[[audit.slices]]\nname = "odd"\nmatches = "(not"\n'
+    ),
+    "a slice of a label that is none": added(
+        '[[audit.slices]]\nname = "praise"\nlabels = ["good"]\n'
+    ),
+    "a slice of a column that is not there": added(
+        '[[audit.slices]]\nname = "ann"\ncolumn = "txt"\nvalues = ["ann"]\n'
+    ),
+    "a slice that holds no text": added('[[audit.slices]]\nname = "long"\nmin_words = 90\n'),
+    "a gate on a slice that is not there": gate("clean_accuracy", 'at_least = 0.5\nslice = "long"'),
+    "a gate on a slice of what is not sliced": added(
+        '[[audit.slices]]\nname = "short"\nmax_words = 90\n\n[[gates]]\nslice = "short"\n'
+        'metric = "calibration_error"\nat_most = 0.5\nwhy = "It matters."\n'
+    ),
+    "a margin on a gain": gate("gain.clean_accuracy", "margin = 0.02"),
+    "a margin in percent": gate("clean_accuracy", "margin = 2.0"),
+    "a gate on a set that is not there": gate("clean_accuracy.elsewhere"),
+    "a set that is not there": added('[[audit.sets]]\nname = "far"\nsource = "far.csv"\n'),
+    "a set by a name of the data's own": added(
+        '[[audit.sets]]\nname = "test"\nsource = "data.csv"\n'
+    ),
+    "a contrast set without its sets": added(
+        '[[audit.sets]]\nname = "edits"\nsource = "data.csv"\nkind = "contrast"\n'
+    ),
+    "a contrast set whose texts are all alone": added(
+        '[[audit.sets]]\nname = "edits"\nsource = "data.csv"\nkind = "contrast"\ngroup = "text"\n'
+    ),
     "a waiver of a gate that is not there": added(
         '[[waivers]]\nmetric = "clean_acuracy"\nowner = "me"\nreason = "-"\nuntil = 2030-01-31\n'
     ),

@@ -1,0 +1,151 @@
+"""Further labelled texts of a plan: loaded, checked against the model's labels, counted.
+
+Texts of another domain say how far an accuracy carries (a shifted set). A contrast set edits a text a
+little so that another answer is right, and counts only where every member of a set is answered rightly:
+a model that reads shortcuts has one of them wrong (Gardner et al., Evaluating Models' Local Decision
+Boundaries via Contrast Sets, Findings of EMNLP 2020).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.data import Split, load_rows
+from harness.errors import HarnessError
+from harness.plan import LabelledSet, Plan, PlanError
+from harness.splits import stratified_order
+from reports import gaps, statistics
+from reports.records import PredictionRecord
+from reports.statistics import Estimate
+from reports.summaries import summarize_clean
+
+SHIFTED, CONTRAST = "shifted", "contrast"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A set with its rows, whose ids begin with its name."""
+
+    section: LabelledSet
+    split: Split
+
+    def info(self) -> dict[str, Any]:
+        """What results.json says of it among the splits."""
+        groups = len({row.group for row in self.split.rows} - {None})
+        return {
+            "kind": self.section.kind,
+            "source": self.section.source,
+            "rows": len(self.split),
+            "labels": self.split.balance,
+            "groups": groups or None,
+            "fingerprint": self.split.fingerprint,
+        }
+
+
+def load_sets(plan: Plan, labels: Sequence[str]) -> tuple[Loaded, ...]:
+    """Load the plan's sets.
+
+    Args:
+        labels: of the data, in the order of their numbers.
+
+    Raises PlanError for a set that cannot be used, with its place in the plan.
+    """
+    found: list[Loaded] = []
+    for number, section in enumerate(plan.audit.sets):
+        where = f"audit.sets.{number}"
+        if section.name in [one.section.name for one in found]:
+            raise PlanError(f"{where}.name: '{section.name}' is the name of another set.")
+        try:
+            whole = load_rows(
+                section.source,
+                text=section.text or plan.data.text,
+                label=section.label or plan.data.label,
+                group=section.group or (plan.data.group if not section.text else None),
+                labels=labels,
+                name=section.name,
+            )
+        except HarnessError as error:
+            raise PlanError(f"{where} ({section.name}): {error}") from None
+        if section.kind == CONTRAST:
+            _check_contrast(where, section, whole)
+        found.append(Loaded(section, _drawn(section, whole, plan.seed)))
+    return tuple(found)
+
+
+def _check_contrast(where: str, section: LabelledSet, split: Split) -> None:
+    alone = [row.id for row in split.rows if row.group is None]
+    if alone:
+        raise PlanError(
+            f"{where}.group: {len(alone)} of {len(split)} rows have nothing in '{section.group}', so "
+            "that it is not known which texts they belong to."
+        )
+    sizes = Counter(row.group for row in split.rows)
+    if max(sizes.values(), default=0) < 2:
+        raise PlanError(
+            f"{where}.group: no two texts have the same '{section.group}', so there are no sets. Name "
+            "the column that an edited text shares with its original."
+        )
+
+
+def _drawn(section: LabelledSet, split: Split, seed: int) -> Split:
+    """The rows in an order drawn by seed, at most as many as wanted; contrast sets stay whole."""
+    rows = stratified_order(split.rows, seed, section.name)
+    if section.limit is not None and section.kind == CONTRAST:
+        wanted = set(list(dict.fromkeys(row.group for row in rows))[: section.limit])
+        rows = tuple(row for row in rows if row.group in wanted)
+    elif section.limit is not None:
+        rows = rows[: section.limit]
+    named = tuple(dataclasses.replace(row, id=f"{section.name}:{row.id}") for row in rows)
+    return dataclasses.replace(split, rows=named)
+
+
+def contrast_results(
+    splits: Mapping[str, Mapping[str, Any]], predictions: Mapping[str, Sequence[PredictionRecord]]
+) -> list[dict[str, Any]]:
+    """How many contrast sets are right as a whole, and how many texts of them.
+
+    Args:
+        splits: as results.json has them.
+        predictions: by the name of the split.
+    """
+    found = []
+    for name, split in splits.items():
+        records = predictions.get(name, ())
+        if split.get("kind") == CONTRAST and records:
+            whole: dict[str | None, bool] = {}
+            for record in records:
+                whole[record.group] = whole.get(record.group, True) and record.correct
+            found.append(
+                {
+                    "name": name,
+                    "sets": len(whole),
+                    "texts": len(records),
+                    "accuracy": summarize_clean(records).accuracy.to_dict(),
+                    "consistency": statistics.rate_of(list(whole.values())).to_dict(),
+                }
+            )
+    return found
+
+
+def shift_gaps(
+    splits: Mapping[str, Mapping[str, Any]], predictions: Mapping[str, Sequence[PredictionRecord]]
+) -> Iterator[dict[str, Any]]:
+    """What accuracy loses on each shifted set."""
+    for name, split in splits.items():
+        if split.get("kind") == SHIFTED and predictions.get(name) and predictions.get("test"):
+            yield gaps.shift_gap(predictions["test"], predictions[name], name)
+
+
+def estimates(results: Mapping[str, Any]) -> Iterator[tuple[str, Estimate]]:
+    """`clean_accuracy.SET` and `contrast_consistency.SET`, from results.json."""
+    splits = (results.get("data") or {}).get("splits") or {}
+    for name, clean in results.get("clean", {}).items():
+        if "kind" in splits.get(name, {}):
+            yield f"clean_accuracy.{name}", Estimate.from_dict(clean["accuracy"])
+    for entry in results.get("contrast", []):
+        name = f"contrast_consistency.{entry['name']}"
+        yield name, Estimate.from_dict(entry["consistency"])
