@@ -132,6 +132,7 @@ class Audit(Section):
         corruptions: natural noise (`docs/corruptions.md`) under which the attacked examples are asked
             about again, in each of the `severities`.
         behaviour: behavioural tests.
+        repeats: answers to each text whose mean probabilities count, for a model that answers by chance.
         slices: test texts that are counted by themselves too.
         sets: further labelled texts: of another domain, or contrast sets.
         checks: checks of the evidence itself (`docs/checks.md`); all that come with Withstand.
@@ -153,6 +154,7 @@ class Audit(Section):
     corruptions: tuple[str, ...] = ()
     severities: tuple[Annotated[int, Field(ge=1, le=5)], ...] = (1, 3, 5)
     behaviour: Behaviour | None = None
+    repeats: int = Field(default=1, ge=1, le=1000)
     slices: tuple[Slice, ...] = ()
     sets: tuple[LabelledSet, ...] = ()
     checks: tuple[str, ...] = CHECKS

@@ -84,7 +84,8 @@ class Verdict(TypedDict):
 class ModelInfo(TypedDict):
     """The model under test: its files by SHA-256 and what it was trained on.
 
-    `seen_edits` are the kinds of edit that the seen attacks make.
+    `seen_edits` are the kinds of edit that the seen attacks make. `repeats` is there where each answer
+    is the mean of so many.
     """
 
     name: str
@@ -94,6 +95,7 @@ class ModelInfo(TypedDict):
     seen_attacks: list[str]
     seen_edits: NotRequired[list[str]]
     parameters: int | None
+    repeats: NotRequired[int]
 
 
 class SplitInfo(TypedDict):

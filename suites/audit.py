@@ -11,6 +11,7 @@ from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
 from attacks.models import Victim
 from attacks.resources.own import file_hashes
+from attacks.victims.averaged import expected
 from harness.data_report import DataReport
 from harness.plan import Gate, Plan
 from harness.session import Stage, data_of, model_record, section_of, trains_nothing
@@ -143,13 +144,14 @@ def _collector(
         max_length=plan.model.max_length,
         device=options.device,
         data=data_info(prepared.report, further),
+        repeats=audit.repeats,
     )
     slices.put_on_record(folder, audit, prepared.labels, prepared.test.rows)
     count = min(audit.examples, options.limit or audit.examples)
     train_count = min(audit.train_examples, options.limit or audit.train_examples)
     test, train = prepared.test.rows, prepared.train.rows
     target = Target(
-        victim=victim,
+        victim=expected(victim, audit.repeats),
         validation=prepared.validation.rows,
         test=test,
         train=sample(train, len(test), plan.seed),
@@ -220,7 +222,7 @@ def collect_evidence(plan: Plan, collector: Collector) -> None:
     for name, texts in target.sets.items():
         collector.clean(name, texts)
     temperature = collector.temperature() if audit.calibrated else None
-    checks = [validity.load(name) for name in audit.checks]
+    checks = [validity.load(name, audit.repeats) for name in audit.checks]
     for check in checks:
         if isinstance(check, validity.ModelCheck):
             collector.check_victim(check)

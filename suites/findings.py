@@ -92,11 +92,21 @@ def audit_results(folder: RunFolder, kind: Kind = "audit") -> Results:
     test = [o for check, os in outcomes.items() if campaigns[check]["split"] == "test" for o in os]
     results["examples"] = summaries.worst_examples(test)
     earlier = _last(events, EVENT).get("models", [])
-    results["limits"] = [*in_words(earlier), *LIMITS]
+    results["limits"] = [*in_words(earlier), *_averaged(subject), *LIMITS]
     frozen = freezing.recorded(events)
     if frozen is not None:
         results["frozen"] = frozen
     return results
+
+
+def _averaged(subject: Mapping[str, Any]) -> tuple[str, ...]:
+    repeats = (subject.get("model") or {}).get("repeats")
+    if repeats is None:
+        return ()
+    return (
+        f"Each answer is the mean of {repeats} answers of the model. Who asks once is answered by "
+        "chance, and who may ask again has more chances than are counted here.",
+    )
 
 
 def _seen(model: Mapping[str, Any], campaigns: Iterable[Mapping[str, Any]]) -> set[str]:

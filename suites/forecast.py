@@ -57,7 +57,7 @@ def forecast(
         if counts["train"] and recipe.name in (audit.train_attacks or audit.attacks):
             forms.append(("train", False))
         for split, calibrated in forms:
-            seen = _cost(recipe, calibrated, model, earlier)
+            seen = _cost(recipe, calibrated, model, earlier, audit.repeats)
             planned.append(_attack(recipe.name, split, calibrated, counts[split], seen))
     known = [attack for attack in planned if attack["seconds"] is not None]
     families = any(row.group is not None for row in prepared.test.rows)
@@ -106,7 +106,7 @@ def _attack(
 
 
 def _cost(
-    recipe: Recipe, calibrated: bool, model: str, earlier: Sequence[Found]
+    recipe: Recipe, calibrated: bool, model: str, earlier: Sequence[Found], repeats: int
 ) -> dict[str, Any] | None:
     """Queries and seconds an example from the run that is most like this one, and which that is."""
     parameters = json.loads(json.dumps(recipe.parameters()))
@@ -123,7 +123,9 @@ def _cost(
                 attack["calibrated"] == calibrated,
             )
             if best is None or alike > best[0]:
-                queries, seconds = attack["queries"]["unique"], attack["seconds"]["total"]
+                queries = attack["queries"]["unique"]
+                asked = repeats / (results["model"] or {}).get("repeats", 1)
+                seconds = attack["seconds"]["total"] * asked
                 best = (
                     alike,
                     {

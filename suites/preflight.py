@@ -7,6 +7,7 @@ from pathlib import Path
 from attacks import recipes
 from attacks.corruptions import chosen
 from attacks.errors import AttackError
+from attacks.protocols import ABILITIES
 from attacks.recipe import Recipe
 from harness.plan import Plan, PlanError
 from harness.preflight import check_attacks, check_training, own_resources
@@ -77,6 +78,16 @@ def check_plan(plan: Plan, runs: Path = Path("runs")) -> None:
         tune_of(plan)
 
 
+def _check_asked_only(plan: Plan) -> None:
+    """Raise PlanError for an attack by gradients, which the mean of several answers has not."""
+    inside = [recipe.name for recipe in recipes_of(plan) if set(recipe.needs) & set(ABILITIES)]
+    if inside:
+        raise PlanError(
+            f"audit.repeats: the mean of {plan.audit.repeats} answers can only be asked, and "
+            f"'{inside[0]}' looks inside the model. Take it out of audit.attacks, or set repeats to 1."
+        )
+
+
 def _check_texts(plan: Plan) -> None:
     prepared = data_of(plan)
     slices.check_slices(plan.audit, prepared.labels, prepared.test.rows)
@@ -139,6 +150,8 @@ def _check_audit_section(plan: Plan) -> None:
             validity.load(name)
         except AttackError as error:
             raise PlanError(f"audit.checks: {error}") from None
+    if plan.audit.repeats > 1:
+        _check_asked_only(plan)
     check_gates(plan)
     check_waivers(plan)
     own_resources(plan)

@@ -25,8 +25,12 @@ def victim_on_record(
     max_length: int,
     device: str | None,
     data: Mapping[str, Any] | None,
+    repeats: int = 1,
 ) -> HuggingFaceVictim:
     """Load a classifier and record what it is, and what data it meets, as the run's "subject".
+
+    Args:
+        repeats: answers to each text whose mean the caller takes (`attacks.victims.averaged`).
 
     Raises PlanError where a resumed run began with other weights or other data.
     """
@@ -41,6 +45,7 @@ def victim_on_record(
         files=loaded.files,
         parameters=sum(p.numel() for p in loaded.model.parameters()),
         trained=model_record(spec),
+        repeats=repeats,
     )
     if began is not None:
         _same(folder, began, spec, loaded.fingerprint, data)
@@ -152,6 +157,7 @@ def put_on_record(
     files: Mapping[str, str] | None = None,
     parameters: int | None = None,
     trained: Mapping[str, Any] | None = None,
+    repeats: int = 1,
 ) -> Mapping[str, Any] | None:
     """Record the run's "subject", as far as it is known; return what an earlier process recorded."""
     began = next((e for e in folder.events() if e["event"] == "subject"), None)
@@ -167,6 +173,7 @@ def put_on_record(
                 "seen_attacks": list(record.get("seen_attacks", [])),
                 "seen_edits": list(record.get("seen_edits", [])),
                 "parameters": parameters,
+                **({"repeats": repeats} if repeats > 1 else {}),
                 "trained": record,
             },
             data=data,

@@ -16,7 +16,7 @@ from suites.validity.check import AttackCheck, Check, ModelCheck
 from suites.validity.leak import LEAK
 from suites.validity.reach import REACH
 from suites.validity.recased import RECASED
-from suites.validity.repeatable import REPEATABLE
+from suites.validity.repeatable import REPEATABLE, of_a_mean
 from suites.validity.signal import SIGNAL
 from suites.validity.trigger import TRIGGER
 from suites.validity.twin import TWIN
@@ -35,8 +35,13 @@ def names() -> tuple[str, ...]:
     return (*BUILTIN, *others)
 
 
-def load(name: str) -> ModelCheck | AttackCheck:
-    """One check. Raises AttackError for a name that nothing has, or that has no check behind it."""
+def load(name: str, repeats: int = 1) -> ModelCheck | AttackCheck:
+    """One check, for a victim whose answers are means of so many.
+
+    Raises AttackError for a name that nothing has, or that has no check behind it.
+    """
+    if name == REPEATABLE.name and repeats > 1:
+        return of_a_mean(REPEATABLE)
     if name in BUILTIN:
         return BUILTIN[name]
     for entry in entry_points(group=GROUP, name=name):

@@ -144,3 +144,16 @@ def test_a_baseline_that_is_none_is_found_before_anything_runs(
     assert invoke(["audit", str(plan), "--baseline", "runs/none", "-q"]) == 2
     assert "There is no run folder at runs/none" in capsys.readouterr().err
     assert not Path("runs").exists()
+
+
+def test_an_answer_that_is_asked_for_several_times_takes_as_much_longer_and_is_on_record(
+    plan: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert invoke(["audit", str(plan), "-q"]) in (0, 3)
+    once = dry(plan, capsys)["seconds"]
+    plan.write_text(plan.read_text().replace("examples = 12", "examples = 12\nrepeats = 10"))
+    assert dry(plan, capsys)["seconds"] == pytest.approx(10 * once, rel=0.2, abs=0.5)
+    assert invoke(["audit", str(plan), "-q"]) in (0, 3)
+    results = RunFolder.open(max(Path("runs").iterdir())).results()
+    assert results["model"]["repeats"] == 10
+    assert "mean of 10 answers" in " ".join(results["limits"])

@@ -115,6 +115,9 @@ MISTAKES: dict[str, Spoil] = {
         f'base = "{plan.parent}/base"', 'base = "bundle:minilm-l6"'
     )(plan),
     "an input longer than the model takes": instead("max_length = 32", "max_length = 900"),
+    "gradients of the mean of several answers": instead(
+        'attacks = ["deepwordbug"]', 'attacks = ["hotflip"]\nrepeats = 8'
+    ),
     "a slice that says nothing": added('[[audit.slices]]\nname = "all"\n'),
     "a slice with no regular expression": added(
         '[[audit.slices]]\nname = "odd"\nmatches = "(not"\n'
