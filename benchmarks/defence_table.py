@@ -14,7 +14,7 @@ from reports.records import OutcomeRecord
 from reports.statistics import Estimate, paired_difference
 from reports.storage import write_atomic
 from reports.summaries import union_outcomes
-from suites.findings import problems
+from suites.judgement import problems
 
 FIGURES = Path("benchmarks/defences.json")
 PAGE = Path("docs/defences.md")

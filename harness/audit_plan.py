@@ -133,6 +133,7 @@ class Audit(Section):
             about again, in each of the `severities`.
         behaviour: behavioural tests.
         repeats: answers to each text whose mean probabilities count, for a model that answers by chance.
+        surrogates: other models with the same labels: what breaks one of them is shown to this one.
         slices: test texts that are counted by themselves too.
         sets: further labelled texts: of another domain, or contrast sets.
         checks: checks of the evidence itself (`docs/checks.md`); all that come with Withstand.
@@ -155,6 +156,7 @@ class Audit(Section):
     severities: tuple[Annotated[int, Field(ge=1, le=5)], ...] = (1, 3, 5)
     behaviour: Behaviour | None = None
     repeats: int = Field(default=1, ge=1, le=1000)
+    surrogates: tuple[str, ...] = ()
     slices: tuple[Slice, ...] = ()
     sets: tuple[LabelledSet, ...] = ()
     checks: tuple[str, ...] = CHECKS

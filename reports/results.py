@@ -270,6 +270,23 @@ class ContrastResult(TypedDict):
     consistency: EstimateDict
 
 
+class SurrogateResult(TypedDict):
+    """A model that was attacked in the victim's place: on so many texts it was `fooled`."""
+
+    name: str
+    fooled: int
+    errored: int
+    robust_accuracy: EstimateDict
+
+
+class TransferResult(TypedDict):
+    """The victim on the texts of one attack on surrogates; `robust_accuracy` is over all of them."""
+
+    attack: str
+    surrogates: list[SurrogateResult]
+    robust_accuracy: EstimateDict
+
+
 class GapSide(TypedDict):
     """One side of a gap."""
 
@@ -372,6 +389,7 @@ class Results(TypedDict):
     behaviour: NotRequired[list[BehaviourResult]]
     slices: NotRequired[list[SliceResult]]
     contrast: NotRequired[list[ContrastResult]]
+    transfer: NotRequired[list[TransferResult]]
     checks: NotRequired[list[CheckResult]]
     stages: list[Stage]
     comparison: Comparison | None

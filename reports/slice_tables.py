@@ -1,4 +1,4 @@
-"""Slices and contrast sets, as sections of the report."""
+"""Slices, contrast sets and borrowed attacks, as sections of the report."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ SLICES = (
 CONTRAST = (
     "Texts edited a little so that another answer is right. A set counts as right only where all of its "
     "texts are: a model that goes by a shortcut has one of them wrong (Gardner et al. 2020)."
+)
+TRANSFER = (
+    "Texts that the attack made against another model, shown to this one: what an attacker can do who "
+    "cannot ask it. An example counts as robust if it was right and stays right."
 )
 
 
@@ -40,6 +44,8 @@ def sections(main: Mapping[str, Any], comparison: Mapping[str, Any] | None) -> l
         )
     if main.get("contrast"):
         found.append(Section("contrast", "Contrast sets", CONTRAST, _contrast(main["contrast"])))
+    if main.get("transfer"):
+        found.append(Section("transfer", "Borrowed attacks", TRANSFER, _transfer(main["transfer"])))
     return found
 
 
@@ -121,6 +127,25 @@ def _contrast(entries: Sequence[Mapping[str, Any]]) -> Table:
     )
     columns = (Column("Sets"), Column("Texts right", True), Column("Sets right as a whole", True))
     return Table("Contrast sets", columns, rows)
+
+
+def _transfer(entries: Sequence[Mapping[str, Any]]) -> Table:
+    rows = []
+    for entry in entries:
+        for side in entry["surrogates"]:
+            fooled = f"broken on {side['fooled']:,} texts"
+            rows.append(
+                (
+                    Cell(str(entry["attack"])),
+                    Cell(str(side["name"]), sub=fooled),
+                    _rate(w.estimate(side["robust_accuracy"])),
+                )
+            )
+        if len(entry["surrogates"]) > 1:
+            worst = _rate(w.estimate(entry["robust_accuracy"]))
+            rows.append((Cell(str(entry["attack"])), Cell("any of them"), worst))
+    columns = (Column("Attack"), Column("Against"), Column("Robust accuracy here", True))
+    return Table("Texts made against other models", columns, tuple(rows))
 
 
 def _rate(found: Estimate, change: Estimate | None = None) -> Cell:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
-from attacks.models import Victim
+from attacks.models import Model, Victim
 from attacks.resources.own import file_hashes
 from attacks.victims.averaged import expected
 from harness.data_report import DataReport
+from harness.models import load_classifier
 from harness.plan import Gate, Plan
 from harness.session import Stage, data_of, model_record, section_of, trains_nothing
+from harness.splits import Prepared
 from reports import manifest
 from reports.card import write_card
 from reports.compare import compare_runs
@@ -26,11 +28,12 @@ from reports.sessions import start_or_resume
 from suites import freezing, probing, sets, slices, validity
 from suites.earlier import EVENT, evaluated_before
 from suites.evidence import Collector, Target, sample
-from suites.findings import audit_results, with_verdict
+from suites.findings import audit_results
 from suites.freezing import Freeze
+from suites.judgement import with_verdict
 from suites.preflight import recipes_of
 from suites.sets import Loaded
-from suites.subject import victim_on_record
+from suites.subject import victim_of, victim_on_record
 from suites.verdict import Verdict
 
 
@@ -111,7 +114,7 @@ def audit_run(
         collector = _collector(plan, spec, prepared, folder, progress, options)
         if all(event["event"] != EVENT for event in folder.events()):
             folder.append(EVENT, models=evaluated_before(runs, folder))
-        collect_evidence(plan, collector)
+        collect_evidence(plan, collector, _surrogates(plan, spec, prepared, options.device))
         results = audit_results(folder)
         if baseline is not None:
             results["comparison"] = cast(
@@ -129,7 +132,7 @@ def audit_run(
 def _collector(
     plan: Plan,
     spec: str,
-    prepared: Any,
+    prepared: Prepared,
     folder: RunFolder,
     progress: Progress,
     options: AuditOptions,
@@ -173,6 +176,17 @@ def _collector(
     )
 
 
+def _surrogates(plan: Plan, spec: str, prepared: Prepared, device: str | None) -> dict[str, Model]:
+    """The surrogates but the model `spec` itself: of a plan's two models one may be the other's."""
+    found: dict[str, Model] = {}
+    for name in plan.audit.surrogates:
+        if name == spec:
+            continue
+        loaded = load_classifier(name, labels=prepared.labels)
+        found[name] = victim_of(loaded, plan.model.max_length, device)
+    return found
+
+
 def _draw_card(spec: str, folder: RunFolder, progress: Progress) -> None:
     """The audit's figures into the card of a model that was trained here; no audit fails for that."""
     record = model_record(spec)
@@ -213,8 +227,15 @@ def data_info(report: DataReport, further: Sequence[Loaded] = ()) -> dict[str, A
     }
 
 
-def collect_evidence(plan: Plan, collector: Collector) -> None:
-    """Every check of the plan, from cheap to dear, so that a broken model is found at once."""
+def collect_evidence(
+    plan: Plan, collector: Collector, surrogates: Mapping[str, Model] | None = None
+) -> None:
+    """Every check of the plan, from cheap to dear, so that a broken model is found at once.
+
+    Args:
+        surrogates: other models whose adversarial texts are shown to the victim, by name.
+    """
+    surrogates = surrogates or {}
     target, audit = collector.target, plan.audit
     collector.clean("test", target.test)
     collector.clean("train", target.train)
@@ -239,6 +260,8 @@ def collect_evidence(plan: Plan, collector: Collector) -> None:
                 collector.check_attack(check, recipe, outcomes)
         if temperature is not None:
             collector.attack(recipe, "test", target.attacked, temperature)
+        for name, surrogate in surrogates.items():
+            collector.transfer(recipe, name, surrogate)
     names = audit.train_attacks or audit.attacks
     for recipe in recipes_of(plan):
         if target.attacked_train and recipe.name in names:

@@ -21,6 +21,7 @@ CHECKS: dict[str, str] = {
     "noisy_accuracy.mean": "accuracy under natural noise, over all corruptions and severities",
     "noisy_accuracy.NAME.SEVERITY": "accuracy under one corruption",
     "behaviour_failures.TEST": "share of the cases of a behavioural test that fail",
+    "transfer_accuracy.ATTACK": "share of attacked texts that stay right as attacks on others left them",
     "check.CHECK": "what a check of the victim or of the data counts (docs/checks.md)",
     "check.CHECK.ATTACK": "what a check of an attack counts",
     "gap.accuracy_train_test": "training minus test accuracy",

@@ -33,7 +33,7 @@ from reports.errors import ReportError
 from reports.folder import RunFolder
 from reports.progress import Progress
 from reports.records import OutcomeRecord, PredictionRecord
-from suites import probing
+from suites import probing, transfer
 from suites.campaign import Campaign, run_campaign
 from suites.validity.check import Asked, AttackCheck, Check, Counted, ModelCheck
 from suites.validity.judging import EVENT, counted, described
@@ -113,6 +113,36 @@ class Collector:
         examples = self.target.attacked
         noisy = probing.noisy(examples, name, severity, self.seed)
         self._predictions(probing.noise_check(name, severity), "test", noisy)
+
+    def transfer(self, recipe: Recipe, name: str, surrogate: Model) -> None:
+        """Attack a surrogate, and ask the victim about the texts that break it; once.
+
+        A process that ended in between attacks anew: the same texts come of it.
+        """
+        check = transfer.transfer_check(recipe.name, name)
+        examples = self.target.attacked
+        known = self._predicted.get(check, {})
+        if all(example.id in known for example in examples):
+            return
+        with self.stage(check), self.cache:
+            borrowed = transfer.borrow(
+                surrogate,
+                recipe,
+                examples,
+                seed=self.seed,
+                query_budget=self.query_budget,
+                models=self.models,
+                config=self.config,
+            )
+        self.folder.append(
+            transfer.EVENT,
+            attack=recipe.name,
+            surrogate=name,
+            fingerprint=surrogate.fingerprint,
+            texts=dict(borrowed.texts),
+            errored=borrowed.errored,
+        )
+        self._predictions(check, "test", borrowed.put_in(examples))
 
     def behaviour(self, tests: Sequence[BehaviouralTest]) -> None:
         """Behavioural tests, those at once that are not on record yet."""

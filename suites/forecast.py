@@ -20,8 +20,8 @@ from reports.errors import ReportError
 from reports.folder import RunFolder
 from suites.decidable import Decidable, of_rate, of_width
 from suites.evidence import sample
-from suites.findings import estimates
 from suites.gate_bounds import PAIRED, share_of
+from suites.judgement import estimates
 from suites.preflight import recipes_of
 from suites.sets import load_sets
 from suites.slices import belongs
@@ -59,6 +59,12 @@ def forecast(
         for split, calibrated in forms:
             seen = _cost(recipe, calibrated, model, earlier, audit.repeats)
             planned.append(_attack(recipe.name, split, calibrated, counts[split], seen))
+        seen = _cost(recipe, False, model, earlier, 1)
+        planned += [
+            _attack(recipe.name, "test", False, counts["test"], seen, surrogate)
+            for surrogate in audit.surrogates
+            if surrogate != model
+        ]
     known = [attack for attack in planned if attack["seconds"] is not None]
     families = any(row.group is not None for row in prepared.test.rows)
     sizes = _sizes(plan, prepared.test.rows, counts["test"], prepared.labels)
@@ -92,12 +98,18 @@ def _finished(runs: Path) -> Iterator[Found]:
 
 
 def _attack(
-    name: str, split: str, calibrated: bool, count: int, seen: Found | None
+    name: str,
+    split: str,
+    calibrated: bool,
+    count: int,
+    seen: Found | None,
+    surrogate: str | None = None,
 ) -> dict[str, Any]:
     return {
         "name": name,
         "split": split,
         "calibrated": calibrated,
+        "surrogate": surrogate,
         "examples": count,
         "queries": round(seen["queries"] * count) if seen else None,
         "seconds": round(seen["seconds"] * count, 1) if seen else None,

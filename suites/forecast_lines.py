@@ -30,6 +30,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
 
 def _attack(attack: Mapping[str, Any], runs: str) -> str:
     form = ", calibrated" if attack["calibrated"] else ""
+    form += f", against {attack['surrogate']}" if attack["surrogate"] else ""
     head = f"{attack['name']} on {attack['examples']:,} {attack['split']} texts{form}: "
     seen = attack["seen"]
     if seen is None:

@@ -8,7 +8,10 @@ PAIRED = ("before.", "gain.")
 """Metrics that need the audit of the plain model too."""
 
 _SHARES = ("clean_accuracy", "robust_accuracy", "attack_success_rate")
-_BETWEEN = ("calibration_error", "noisy_accuracy", "behaviour_failures", "contrast_consistency")
+_BETWEEN = (
+    *("calibration_error", "noisy_accuracy", "behaviour_failures"),
+    *("contrast_consistency", "transfer_accuracy"),
+)
 
 
 def share_of(metric: str) -> str | None:

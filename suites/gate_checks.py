@@ -10,6 +10,7 @@ from harness.plan import Gate, Plan, PlanError
 from suites import probing, validity
 from suites.gate_bounds import check_bound
 from suites.sets import CONTRAST, SHIFTED
+from suites.transfer import TRANSFER
 from suites.validity import judging
 
 _METRIC = re.compile(
@@ -18,6 +19,7 @@ _METRIC = re.compile(
     r"|contrast_consistency\.(?P<contrast>[A-Za-z0-9_-]+)|gap\.shift\.(?P<shifted>[A-Za-z0-9_-]+)"
     r"|(?P<rate>robust_accuracy|attack_success_rate)\.(?P<attack>[a-z0-9_-]+)(?:\.calibrated)?"
     r"|check\.(?P<check>[a-z0-9_-]+)(?:\.(?P<checked>[a-z0-9_-]+))?"
+    r"|transfer_accuracy\.(?P<borrowed>[a-z0-9_-]+)"
     r"|noisy_accuracy\.(?:mean|[a-z-]+\.[1-5])"
     r"|behaviour_failures\.[a-z-]+"
     r"|gap\.(?:accuracy_train_test|loss_test_train|seen_unseen|calibration)"
@@ -61,6 +63,16 @@ def check_gates(plan: Plan) -> None:
             raise PlanError(
                 f"{where}: '{match['attack']}' is not among audit.attacks, so it is never measured. "
                 f"Allowed: {', '.join(known)}."
+            )
+        if match["borrowed"] is not None and not plan.audit.surrogates:
+            raise PlanError(
+                f"{where}: '{gate.metric}' is measured by way of other models, and audit.surrogates "
+                "names none. Name a model with the same labels there."
+            )
+        if match["borrowed"] not in (None, *plan.audit.attacks):
+            raise PlanError(
+                f"{where}: '{match['borrowed']}' is not among audit.attacks, so it is never measured. "
+                f"Allowed: {', '.join(plan.audit.attacks)}."
             )
         if match["both"] is not None and match["both"] not in _attacked_twice(plan):
             raise PlanError(
@@ -143,6 +155,7 @@ def _check_probed(plan: Plan, where: str, metric: str) -> None:
 
 def _check_checked(plan: Plan, where: str, name: str, attack: str | None) -> None:
     of_attacks = [judging.OVERCONFIDENCE.name] if plan.audit.calibrated else []
+    of_attacks += [TRANSFER.name] if plan.audit.surrogates else []
     of_attacks += [
         n for n in plan.audit.checks if isinstance(validity.load(n), validity.AttackCheck)
     ]

@@ -22,7 +22,8 @@ from reports.progress import Progress
 from reports.results import Results, empty
 from reports.sessions import start_or_resume
 from suites.audit import AuditOptions, audit_run
-from suites.findings import run_info, with_verdict
+from suites.findings import run_info
+from suites.judgement import with_verdict
 from suites.verdict import Verdict
 
 Work = Callable[[str | None, Callable[[Path], None]], Path]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from attacks import recipes
@@ -9,6 +10,7 @@ from attacks.corruptions import chosen
 from attacks.errors import AttackError
 from attacks.protocols import ABILITIES
 from attacks.recipe import Recipe
+from harness.errors import HarnessError
 from harness.plan import Plan, PlanError
 from harness.preflight import check_attacks, check_training, own_resources
 from harness.session import Stage, data_of, section_of, stage_named, trains_nothing
@@ -25,6 +27,10 @@ def check_hardening(plan: Plan, runs: Path) -> None:
     _check_audit_section(plan)
     check_training(plan, ("train", "harden"), runs)
     _check_texts(plan)
+    made = [section_of(plan, stage).output for stage in ("train", "harden")]
+    for number, surrogate in enumerate(plan.audit.surrogates):
+        if surrogate not in made:
+            _check_surrogate(number, surrogate, data_of(plan).labels, plan)
 
 
 def check_audit(plan: Plan, model: str, runs: Path) -> None:
@@ -51,6 +57,13 @@ def check_audit(plan: Plan, model: str, runs: Path) -> None:
     if plan.audit.behaviour is not None:
         probing.behavioural_tests(plan.audit.behaviour, prepared.labels, plan.seed)
     _check_texts(plan)
+    for number, surrogate in enumerate(plan.audit.surrogates):
+        if surrogate == model and trains_nothing(plan):
+            raise PlanError(
+                f"audit.surrogates.{number}: {surrogate} is the model under audit, and what breaks it "
+                "is found already. Name another model with the same labels."
+            )
+        _check_surrogate(number, surrogate, prepared.labels, plan)
     known = classifier_labels(model)
     unknown = [label for label in prepared.labels if label not in known]
     if unknown:
@@ -58,6 +71,24 @@ def check_audit(plan: Plan, model: str, runs: Path) -> None:
             f"data.label: the data have the label '{unknown[0]}', which the model {model} does not "
             f"know. Its labels are: {', '.join(known)}."
         )
+
+
+def _check_surrogate(number: int, surrogate: str, labels: Sequence[str], plan: Plan) -> None:
+    """Raise PlanError for a surrogate that is no model, or that knows other labels."""
+    from harness.model_checks import check_model, classifier_labels
+
+    where = f"audit.surrogates.{number}"
+    try:
+        check_model(surrogate, max_length=plan.model.max_length)
+        known = classifier_labels(surrogate)
+    except HarnessError as error:
+        raise PlanError(f"{where}: {error}") from None
+    for label in labels:
+        if label not in known:
+            raise PlanError(
+                f"{where}: {surrogate} does not know the label '{label}' of the data. Its labels are: "
+                f"{', '.join(known)}."
+            )
 
 
 def check_plan(plan: Plan, runs: Path = Path("runs")) -> None:

@@ -15,9 +15,9 @@ from reports.folder import RunFolder
 from reports.progress import Quiet
 from reports.results import Results
 from suites.audit import model_of
-from suites.findings import with_verdict
 from suites.freezing import Freeze, read_freeze
 from suites.gate_bounds import PAIRED
+from suites.judgement import with_verdict
 from suites.measured import InconclusiveError
 from suites.pytest_fixtures import folder
 from suites.pytest_settings import MARK, PROPERTY, setting, switched

@@ -32,7 +32,7 @@ from reports.statistics import Estimate, rate_of
 from suites import baselines, probing
 from suites.campaign import Campaign, run_campaign
 from suites.evidence import prediction, sample
-from suites.findings import guessing
+from suites.judgement import guessing
 from suites.measured import Judged, Measured
 from suites.outcome_store import OutcomeStore, campaign_key
 

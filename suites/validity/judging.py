@@ -51,6 +51,11 @@ def counted(measure: Callable[[], Counted]) -> dict[str, Any]:
     except Exception as error:
         said = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         return {"n": 0, "count": 0, "error": said, "traceback": traceback.format_exc()}
+    return seen(found)
+
+
+def seen(found: Counted) -> dict[str, Any]:
+    """A count as plain values."""
     return {
         "n": found.n,
         "count": found.count,
@@ -80,6 +85,11 @@ def entries(
             told |= {"facts": {"attack": attack}, "examples": []}
             found.append(_judged(told, change))
     return found
+
+
+def entry(check: Check, attack: str | None, found: Counted) -> dict[str, Any]:
+    """The entry of a check that was counted from the records."""
+    return _entry({**described(check, attack), **seen(found)})
 
 
 def _entry(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -128,3 +128,8 @@ def release(folder: Path, name: str = "release.toml") -> Path:
     head = _HEAD.format(name="release", base=base(folder), source=source)
     plan.write_text(head + AUDIT, encoding="utf-8")
     return plan
+
+
+def newest(runs: Path) -> Path:
+    """The run that was finished last; two that began in one second have names in any order."""
+    return max(runs.iterdir(), key=lambda run: (run / "results.json").stat().st_mtime_ns)

@@ -50,7 +50,7 @@ def test_the_card_says_how_the_model_was_trained_and_then_what_it_withstands(
     shown = (model / "README.md").read_text(encoding="utf-8")
     assert "not been audited" not in shown
     assert "not judged" not in shown  # the plan has a gate
-    run = max((trained / "runs").glob("*-audit-train-*"), key=lambda path: path.name)
+    run = project.newest(trained / "runs")
     results = json.loads((run / "results.json").read_text(encoding="utf-8"))
     attack = next(entry for entry in results["attacks"] if entry["split"] == "test")
     robust = attack["robust_accuracy"]

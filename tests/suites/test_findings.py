@@ -7,7 +7,8 @@ from typing import Any
 from attacks import recipes
 from attacks.recipe import edits
 from reports.statistics import rate
-from suites.findings import _seen, estimates, problems
+from suites.findings import _seen
+from suites.judgement import estimates, problems
 
 
 def audit(correct: int, errored: int = 0) -> dict[str, Any]:

@@ -13,8 +13,8 @@ import pytest
 from harness.plan import Plan, PlanError, read_plan
 from reports.folder import RunFolder
 from suites.cli import invoke
-from suites.findings import problems
 from suites.freezing import deviations, doubts, freeze, freeze_path, read_freeze, recorded
+from suites.judgement import problems
 from tests.suites import project
 
 MORNING = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)

@@ -20,7 +20,8 @@ from reports.folder import RunFolder
 from reports.progress import Quiet
 from suites.audit import collect_evidence
 from suites.evidence import Collector, Target, sample
-from suites.findings import audit_results, with_verdict
+from suites.findings import audit_results
+from suites.judgement import with_verdict
 from tests.suites import zoo
 
 PLAN: dict[str, Any] = {

@@ -19,7 +19,8 @@ from reports.storage import read_json
 from suites.audit import collect_evidence
 from suites.cli import invoke
 from suites.evidence import Collector, Target
-from suites.findings import audit_results, estimates, with_verdict
+from suites.findings import audit_results
+from suites.judgement import estimates, with_verdict
 from suites.probing import behaviour_names, behavioural_tests
 from suites.robustness import Robustness
 from tests.suites import project, zoo

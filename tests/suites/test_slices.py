@@ -26,7 +26,8 @@ from suites import slices
 from suites.audit import collect_evidence
 from suites.cli import invoke
 from suites.evidence import Collector, Target
-from suites.findings import audit_results, estimates, with_verdict
+from suites.findings import audit_results
+from suites.judgement import estimates, with_verdict
 from suites.slices import belongs, check_slices
 from suites.verdict import decide
 from tests.suites import project, zoo
@@ -211,7 +212,7 @@ def test_an_audit_counts_slices_and_sets_and_compares_both(
     assert invoke(["audit", str(plan), "--baseline", str(first)]) in (0, 3)
     said = capsys.readouterr().out
     assert "gain.clean_accuracy@by-ann" in said
-    second = max(Path("runs").iterdir())
+    second = project.newest(Path("runs"))
     results = json.loads((second / "results.json").read_text())
     jsonschema.validate(results, read_json(SCHEMA))
     found = estimates(results)
@@ -298,6 +299,6 @@ def test_a_comparison_takes_clean_answers_and_no_noisy_ones(plan: Path) -> None:
     invoke(["audit", str(plan), "-q"])
     (first,) = Path("runs").iterdir()
     invoke(["audit", str(plan), "-q", "--baseline", str(first)])
-    results = json.loads((max(Path("runs").iterdir()) / "results.json").read_text())
+    results = json.loads((project.newest(Path("runs")) / "results.json").read_text())
     rows = {row["metric"]: row for row in results["comparison"]["differences"]}
     assert rows["clean_accuracy"]["after"]["count"] == results["clean"]["test"]["accuracy"]["count"]

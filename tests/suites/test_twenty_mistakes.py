@@ -118,6 +118,8 @@ MISTAKES: dict[str, Spoil] = {
     "gradients of the mean of several answers": instead(
         'attacks = ["deepwordbug"]', 'attacks = ["hotflip"]\nrepeats = 8'
     ),
+    "a gate on borrowed attacks without a surrogate": gate("transfer_accuracy.deepwordbug"),
+    "a surrogate that is not there": instead(AUDIT, f'{AUDIT}\nsurrogates = ["./models/far"]'),
     "a slice that says nothing": added('[[audit.slices]]\nname = "all"\n'),
     "a slice with no regular expression": added(
         '[[audit.slices]]\nname = "odd"\nmatches = "(not"\n'

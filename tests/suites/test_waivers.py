@@ -15,7 +15,7 @@ from reports.folder import RunFolder
 from reports.statistics import rate
 from reports.storage import read_json
 from suites.cli import invoke
-from suites.findings import with_verdict
+from suites.judgement import with_verdict
 from suites.verdict import decide
 from tests.suites import project
 

@@ -1,0 +1,177 @@
+"""From results to a verdict: the numbers that gates can name, and what makes them doubtful."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import date
+from typing import Any, cast
+
+from harness.plan import Gate, Waiver
+from reports import slices
+from reports.results import Results
+from reports.statistics import Estimate
+from suites import freezing, probing, sets, transfer
+from suites.validity import judging
+from suites.verdict import Verdict, decide
+
+
+def estimates(results: Mapping[str, Any]) -> dict[str, Estimate]:
+    """Every number that a gate can name, by metric name, from results.json alone.
+
+    `clean_accuracy`, `robust_accuracy.ATTACK`, `robust_accuracy.union`,
+    `attack_success_rate.ATTACK`, each attack's also with `.calibrated`; `check.NAME` and
+    `check.NAME.ATTACK`; `gap.NAME`; `noisy_accuracy.…` and `behaviour_failures.…`; and where a
+    baseline is compared, the same names behind `before.`, and `gain.…` for the paired differences.
+    """
+    found: dict[str, Estimate] = {}
+    comparison = results.get("comparison")
+    if comparison:
+        found.update({f"before.{k}": v for k, v in estimates(comparison["before"]).items()})
+        found.update(estimates(comparison["after"]))
+        for row in comparison["differences"]:
+            found[f"gain.{row['metric']}"] = Estimate.from_dict(row["difference"])
+        for one in comparison.get("slices", []):
+            for row in one["differences"]:
+                name = f"gain.{row['metric']}@{one['name']}"
+                found[name] = Estimate.from_dict(row["difference"])
+        return found
+    clean = results.get("clean", {}).get("test")
+    if clean:
+        found["clean_accuracy"] = Estimate.from_dict(clean["accuracy"])
+        found["calibration_error"] = Estimate.from_dict(clean["ece"])
+    for attack in results.get("attacks", []):
+        if attack["split"] == "test":
+            suffix = attack["name"] + (".calibrated" if attack["calibrated"] else "")
+            for metric in ("robust_accuracy", "attack_success_rate"):
+                found[f"{metric}.{suffix}"] = Estimate.from_dict(attack[metric])
+    for union in results.get("unions", []):
+        if union["split"] == "test":
+            suffix = ".calibrated" if union["calibrated"] else ""
+            found[f"robust_accuracy.union{suffix}"] = Estimate.from_dict(union["robust_accuracy"])
+    found.update(probing.estimates(results))
+    found.update(slices.estimates(results))
+    found.update(sets.estimates(results))
+    found.update(transfer.estimates(results))
+    for entry in results.get("checks", []):
+        name = ".".join(filter(None, (entry["name"], entry["attack"])))
+        found[f"check.{name}"] = Estimate.from_dict(entry["estimate"])
+    for row in results.get("gaps", []):
+        found[f"gap.{row['name']}"] = Estimate.from_dict(row["difference"])
+    return found
+
+
+def problems(
+    results: Mapping[str, Any], limited: bool = False, gates: Sequence[Gate] = ()
+) -> list[str]:
+    """Whatever makes the evidence incomplete, in words: each turns a pass into inconclusive.
+
+    A check's doubt is one where a gate rests on what is doubted.
+    """
+    found = []
+    if limited:
+        found.append("partial run: fewer examples than the plan asks for (--limit)")
+    found += freezing.doubts(results.get("frozen"))
+    sides = {"": results}
+    if results.get("comparison"):
+        sides = {which: results["comparison"][which] for which in ("before", "after")}
+    for which, side in sides.items():
+        said = [
+            *judging.doubts(side, gates, which),
+            *probing.problems(side),
+            *transfer.problems(side),
+            *_no_better_than_guessing(side),
+            *_errored(side),
+        ]
+        found += [f"{which}: {line}" if which else line for line in said]
+    return found
+
+
+def _errored(side: Mapping[str, Any]) -> Iterator[str]:
+    for attack in side.get("attacks", []):
+        errored = attack["counts"]["errored"]
+        if errored:
+            form = " (calibrated)" if attack["calibrated"] else ""
+            yield (
+                f"{errored} of {attack['counts']['total']} examples errored under "
+                f"{attack['name']}{form} on {attack['split']}"
+            )
+
+
+def _no_better_than_guessing(results: Mapping[str, Any]) -> list[str]:
+    """A model that gives one answer to everything cannot be broken, and is not robust for that.
+
+    Its robust accuracy is the share of the commonest label; so accuracy must be told from that share.
+    """
+    clean = results.get("clean", {}).get("test")
+    split = ((results.get("data") or {}).get("splits") or {}).get("test")
+    if not clean or not split:
+        return []
+    doubt = guessing(Estimate.from_dict(clean["accuracy"]), split["labels"])
+    name = (results.get("model") or {}).get("name", "the model")
+    return [f"{name}: {doubt}"] if doubt else []
+
+
+def guessing(accuracy: Estimate, labels: Mapping[str, int]) -> str | None:
+    """What is to be said where an accuracy cannot be told from one answer to everything.
+
+    Args:
+        labels: examples by label name.
+    """
+    rows = sum(labels.values())
+    label, count = max(labels.items(), key=lambda item: item[1], default=("", 0))
+    if not rows or accuracy.low is None or accuracy.low > count / rows:
+        return None
+    return (
+        f"accuracy {accuracy.value:.3f} (from {accuracy.low:.3f}) cannot be told from always answering "
+        f"'{label}' ({count / rows:.3f}): its robust accuracy means nothing"
+    )
+
+
+def with_verdict(
+    results: Results,
+    gates: Sequence[Gate],
+    limited: bool = False,
+    waivers: Sequence[Waiver] = (),
+    today: date | None = None,
+) -> Verdict:
+    """Decide the gates, store the verdict in the results, and return it.
+
+    Waivers count by `today`; where None, by the day on which the run began.
+    """
+    if waivers and today is None:
+        today = date.fromisoformat(results["run"]["created"][:10])
+    doubts = problems(results, limited, gates)
+    verdict = decide(gates, estimates(results), doubts, waivers, today)
+    results["verdict"] = cast(
+        "Any",
+        {
+            "value": verdict.value,
+            "exit_code": verdict.exit_code,
+            "reasons": list(verdict.reasons),
+            "problems": list(verdict.problems),
+            "gates": [
+                {
+                    "name": result.gate.name,
+                    "metric": result.gate.measured.partition("@")[0],
+                    "slice": result.gate.slice,
+                    "bound": result.gate.bound,
+                    "margin": result.gate.margin,
+                    "direction": result.gate.direction,
+                    "evidence": result.gate.evidence,
+                    "value": asdict(result.estimate or Estimate.missing(result.reason)),
+                    "verdict": result.verdict,
+                    "why": result.gate.why,
+                    "examples_needed": result.examples_needed,
+                    "explanation": result.reason,
+                    **({} if result.waiver is None else {"waiver": _waiver(result.waiver)}),
+                }
+                for result in verdict.gates
+            ],
+        },
+    )
+    return verdict
+
+
+def _waiver(waiver: Waiver) -> dict[str, str]:
+    return {"owner": waiver.owner, "reason": waiver.reason, "until": waiver.until.isoformat()}
