@@ -72,7 +72,7 @@ def no_worse(
         f"gain.robust_accuracy.{attack}",
         compared.difference,
         tuple(problems),
-        tuple(outcome for outcome in outcomes if outcome.example_id in broken),
+        outcomes=tuple(outcome for outcome in outcomes if outcome.example_id in broken),
     )
     gate = Gate(metric=measured.metric, at_least=-margin, why="no worse than the baseline")
     return judged(measured, gate)

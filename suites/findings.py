@@ -85,7 +85,7 @@ def audit_results(folder: RunFolder, kind: Kind = "audit") -> Results:
     results["checks"] += cast(
         "Any",
         [
-            judging.entry(transfer.TRANSFER, attack, counted)
+            judging.entry(transfer.TRANSFER, attack, judging.seen(counted))
             for attack, counted in transfer.transfer_checks(borrowed, by_form[0], moved)
         ],
     )

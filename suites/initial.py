@@ -160,7 +160,7 @@ def _gate(one: Measured, gates: int) -> list[str]:
         "release needs, and why."
     )
     return [
-        *(f"# In doubt: {problem}" for problem in one.problems),
+        *(f"# In doubt: {problem}" for problem in (*one.problems, *one.doubts)),
         "[[gates]]",
         f"metric = {json.dumps(one.metric)}",
         f"{key} = {bound:g}",

@@ -17,6 +17,7 @@ from harness.plan import Gate
 from reports.statistics import Estimate
 from reports.summaries import worst_examples
 from reports.visible import one_line
+from suites.validity.judging import wants_robust
 from suites.verdict import Word, decide
 
 WORST = 3
@@ -38,12 +39,15 @@ class Measured:
         estimate: value, 95% interval and denominator.
         problems: in words, whatever makes the evidence incomplete: a bound that is met is then
             inconclusive, one that is missed stays missed.
+        doubts: why the model may look more robust than it is (`suites.validity`): as problems, but for a
+            bound that wants it to be broken.
         outcomes: records behind it, of which the worst are shown where a bound is missed.
     """
 
     metric: str
     estimate: Estimate
     problems: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
     outcomes: tuple[Any, ...] = field(default=(), repr=False, compare=False)
 
     def __float__(self) -> float:
@@ -104,7 +108,9 @@ class Judged:
 
 def judged(measured: Measured, gate: Gate) -> Judged:
     """The verdict on one gate, by the rule that plans are judged by."""
-    decided = decide([gate], {gate.metric: measured.estimate}, measured.problems)
+    doubts = measured.doubts if wants_robust(gate) else ()
+    problems = (*measured.problems, *doubts)
+    decided = decide([gate], {gate.measured: measured.estimate}, problems)
     (result,) = decided.gates
     reasons = dict.fromkeys((result.reason, *decided.reasons))
     found = Judged(measured, decided.value, tuple(reasons))

@@ -1,4 +1,4 @@
-"""Outcomes of attacks that earlier sessions ran, in an SQLite file.
+"""Outcomes of attacks that earlier sessions ran, and what checks counted, in an SQLite file.
 
 An outcome is known by what decides it: the victim's weights, the recipe with its parameters and the
 models beside it, the seed, the temperature, the query budget, the example's id, text and label, and the
@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from attacks.outcomes import Example
 from reports.records import OutcomeRecord
@@ -51,6 +52,10 @@ class OutcomeStore:
             "(victim TEXT, campaign TEXT, example TEXT, row TEXT, "
             "PRIMARY KEY (victim, campaign, example)) WITHOUT ROWID"
         )
+        self._connection.execute(
+            "CREATE TABLE IF NOT EXISTS checks "
+            "(victim TEXT, key TEXT, row TEXT, PRIMARY KEY (victim, key)) WITHOUT ROWID"
+        )
 
     def read(
         self, campaign: str, victim: str, examples: Sequence[Example]
@@ -63,7 +68,7 @@ class OutcomeStore:
         known = dict(rows.fetchall())
         found = {}
         for example in examples:
-            row = known.get(_digest(example))
+            row = known.get(digest(example))
             if row is not None:
                 found[example.id] = OutcomeRecord.from_dict(json.loads(row))
         return found
@@ -74,7 +79,21 @@ class OutcomeStore:
             return
         self._connection.execute(
             "INSERT OR REPLACE INTO outcomes VALUES (?, ?, ?, ?)",
-            (victim, campaign, _digest(example), json.dumps(outcome.to_dict())),
+            (victim, campaign, digest(example), json.dumps(outcome.to_dict())),
+        )
+
+    def counted(self, key: str, victim: str) -> dict[str, Any] | None:
+        """What a check counted of a victim; None where it is not known."""
+        row = self._connection.execute(
+            "SELECT row FROM checks WHERE victim = ? AND key = ?", (victim, key)
+        ).fetchone()
+        return None if row is None else dict(json.loads(row[0]))
+
+    def keep(self, key: str, victim: str, counted: Mapping[str, Any]) -> None:
+        """Keep what a check counted; `key` says what decided it, the victim left out."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO checks VALUES (?, ?, ?)",
+            (victim, key, json.dumps(dict(counted))),
         )
 
     def close(self) -> None:
@@ -82,6 +101,7 @@ class OutcomeStore:
         self._connection.close()
 
 
-def _digest(example: Example) -> str:
+def digest(example: Example) -> str:
+    """SHA-256 of an example's id, text and label."""
     content = json.dumps([example.id, list(example.text.strings), example.label])
     return hashlib.sha256(content.encode()).hexdigest()

@@ -13,6 +13,8 @@ from attacks.models import Victim
 from attacks.outcomes import Example
 from attacks.text import Text
 from harness.errors import HarnessError
+from suites import validity
+from suites.doubts import CHECKS
 from suites.outcome_store import OutcomeStore
 from suites.pytest_settings import setting, switched
 from suites.robustness import Robustness
@@ -88,10 +90,25 @@ def opened(config: pytest.Config, model: Any, data: Any) -> Iterator[Robustness]
             update=switched(config, "update"),
             seed=int(setting(config, "seed") or 0),
             device=setting(config, "device"),
+            checks=checks(config),
         )
     finally:
         if store:
             store.close()
+
+
+def checks(config: pytest.Config) -> tuple[str, ...]:
+    """The checks that --withstand-checks names; the usual ones where it names none.
+
+    Raises AttackError for one that there is not.
+    """
+    named = setting(config, "checks")
+    if named is None:
+        return CHECKS
+    names = () if named == "none" else tuple(name.strip() for name in named.split(","))
+    for name in names:
+        validity.load(name)
+    return names
 
 
 def folder(config: pytest.Config, name: str, default: str) -> Path:

@@ -10,6 +10,7 @@ OPTIONS: tuple[tuple[str, str], ...] = (
     ("validation", "examples that a temperature is fitted on, for attack(..., calibrated=True)"),
     ("max-length", "tokens of a text that the model reads (default 512)"),
     ("seed", "decides which examples are drawn and every random choice (default 0)"),
+    ("checks", "checks of the evidence, with commas between; none for none (docs/checks.md)"),
     ("device", "cpu, cuda or mps (default: the fastest there is)"),
     ("baselines", "folder of baselines (default: withstand-baselines beside the ini file)"),
     ("runs", "folder that plans are audited in (default: runs beside the ini file)"),

@@ -31,6 +31,7 @@ from reports.records import OutcomeRecord
 from reports.statistics import Estimate, rate_of
 from suites import baselines, probing
 from suites.campaign import Campaign, run_campaign
+from suites.doubts import CHECKS, Doubts
 from suites.evidence import prediction, sample
 from suites.judgement import guessing
 from suites.measured import Judged, Measured
@@ -45,13 +46,15 @@ class Attacked:
         name: of the attack, with ".calibrated" behind it where the victim was calibrated.
         key: digest of everything that decides an outcome, the victim left out.
         outcomes: a record an example, in their order.
-        problems: what stands in the way of believing that the model withstood.
+        problems: what makes the evidence incomplete.
+        doubts: of the checks, about an attack that failed (`suites.doubts`).
     """
 
     name: str
     key: str
     outcomes: tuple[OutcomeRecord, ...] = field(repr=False)
     problems: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @cached_property
     def _summary(self) -> summaries.AttackSummary:
@@ -73,7 +76,9 @@ class Attacked:
         return dict(self._summary.counts)
 
     def _measured(self, metric: str, estimate: Estimate) -> Measured:
-        return Measured(f"{metric}.{self.name}", estimate, self.problems, self.outcomes)
+        return Measured(
+            f"{metric}.{self.name}", estimate, self.problems, self.doubts, self.outcomes
+        )
 
 
 @dataclass
@@ -87,6 +92,7 @@ class Robustness:
         store: outcomes of earlier sessions, which are not asked for again.
         baselines: folder of the files that `no_worse_than_baseline` compares with; `update`: write them.
         seed: decides which examples are drawn, and every random choice of an attack.
+        checks: checks of the evidence that are made with each attack.
     """
 
     victim: Victim
@@ -100,8 +106,10 @@ class Robustness:
     config: EngineConfig = field(default_factory=EngineConfig, repr=False)
     progress: Progress = field(default_factory=Quiet, repr=False)
     device: str | None = None
+    checks: Sequence[str] = CHECKS
 
     def __post_init__(self) -> None:
+        self._doubts = Doubts(self.victim, self.checks, self.store, self.seed)
         self._cache = Cache()
         self._models: dict[str, Model] = {}
         self._temperature: float | None = None
@@ -162,6 +170,7 @@ class Robustness:
             key=key,
             outcomes=tuple(outcomes),
             problems=tuple(_problems(outcomes, self.victim.labels)),
+            doubts=self._doubts.about(recipe, key, campaign.examples, outcomes, self._models),
         )
 
     def noisy(
@@ -216,7 +225,9 @@ class Robustness:
         every = tuple(outcome for one in attacked for outcome in one.outcomes)
         calibrated = ".calibrated" if every and all(o.calibrated for o in every) else ""
         estimate = summaries.union(by_attack)
-        return Measured(f"robust_accuracy.union{calibrated}", estimate, tuple(problems), every)
+        metric = f"robust_accuracy.union{calibrated}"
+        doubts = dict.fromkeys(doubt for one in attacked for doubt in one.doubts)
+        return Measured(metric, estimate, tuple(problems), tuple(doubts), every)
 
     def no_worse_than_baseline(self, attacked: Attacked, name: str, margin: float = 0.0) -> Judged:
         """Whether robust accuracy is at most `margin` below that of the baseline called `name`.
@@ -229,7 +240,7 @@ class Robustness:
         measured = (attacked.name, attacked.key, attacked.outcomes)
         if self.update:
             baselines.write(path, *measured, self.victim.fingerprint)
-        return baselines.no_worse(path, *measured, margin, attacked.problems)
+        return baselines.no_worse(path, *measured, margin, (*attacked.problems, *attacked.doubts))
 
     def _chosen(self, n: int | None) -> list[Example]:
         return list(self.examples) if n is None else sample(self.examples, n, self.seed)

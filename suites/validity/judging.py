@@ -87,9 +87,9 @@ def entries(
     return found
 
 
-def entry(check: Check, attack: str | None, found: Counted) -> dict[str, Any]:
-    """The entry of a check that was counted from the records."""
-    return _entry({**described(check, attack), **seen(found)})
+def entry(check: Check, attack: str | None, found: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry of a check that counted this (`counted`, `seen`)."""
+    return _entry({**described(check, attack), **found})
 
 
 def _entry(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,6 +174,13 @@ def _rests_on(gate: Gate, entry: Mapping[str, Any], which: str) -> bool:
         return False
     if entry["name"] == OVERCONFIDENCE.name and attack.endswith(".calibrated"):
         return False
-    # That a model looks too robust cannot make a gate pass that wants it to be broken.
-    wants_robust = (kind == "robust_accuracy") == (gate.direction == "at_least")
-    return prefix == "gain" or wants_robust
+    return prefix == "gain" or wants_robust(gate)
+
+
+def wants_robust(gate: Gate) -> bool:
+    """Whether it passes for a model that looks robust, and not for one that looks broken.
+
+    That a model looks too robust cannot make a gate pass that wants it to be broken.
+    """
+    broken = "attack_success_rate" in gate.measured
+    return broken == (gate.direction == "at_most")

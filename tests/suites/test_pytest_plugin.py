@@ -48,6 +48,10 @@ def withstand_model():
 @pytest.fixture(scope="session")
 def withstand_data():
     return ROWS
+
+def pytest_configure(config):
+    """Its scores know two values, which the checks would doubt."""
+    config.option.withstand_checks = config.option.withstand_checks or "none"
 '''
 
 
@@ -167,6 +171,42 @@ def test_a_second_session_asks_the_model_nothing(tests: pytest.Pytester) -> None
     )
 
 
+DOUBTED = """
+    def test_typos(robustness):
+        assert robustness.attack("deepwordbug", n=60).attack_success_rate <= 0.9
+
+    def test_it_is_broken(robustness):
+        assert robustness.attack("deepwordbug", n=60).attack_success_rate >= 0.1
+
+    def test_it_reads(robustness):
+        assert robustness.accuracy() >= 0.9
+    """
+
+
+def test_a_doubt_about_an_attack_makes_its_pass_inconclusive_and_is_kept_for_the_next_session(
+    tests: pytest.Pytester,
+) -> None:
+    tests.makepyfile(DOUBTED)
+    refusing = KEYWORD.replace('"""Sure', 'assert 0, "asked"\n    """Sure')
+    for conftest in (KEYWORD, refusing):
+        # What wants a model to be broken does not rest on an attack that is strong.
+        tests.makeconftest(conftest)
+        skipped = () if conftest == KEYWORD else ("-k", "not reads")
+        result = tests.runpytest_inprocess("--withstand-checks", "repeatable, signal", *skipped)
+        result.stdout.fnmatch_lines(
+            ["INCONCLUSIVE*test_typos: *check signal: texts whose score no left-out word moves: *"]
+        )
+        passed = 2 if conftest == KEYWORD else 1
+        result.assert_outcomes(passed=passed, deselected=2 - passed)
+    assert tests.runpytest_inprocess("--withstand-checks", "none", "-k", "typos").ret == 0
+
+
+def test_a_check_that_there_is_not_is_named(tests: pytest.Pytester) -> None:
+    tests.makepyfile(DOUBTED)
+    result = tests.runpytest_inprocess("--withstand-checks", "signla")
+    result.stdout.fnmatch_lines(["*signla*Did you mean 'signal'*"])
+
+
 def test_baselines_are_written_on_demand_and_compared(tests: pytest.Pytester) -> None:
     tests.makepyfile(
         """
@@ -256,6 +296,38 @@ def test_results_reach_junit_and_the_controller(
     assert names == ["withstand.pass"]
     assert cases["test_too_few"].find("skipped") is not None
     assert cases["test_other"].find("properties") is None
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_takes_no_measurement_with_it(tests: pytest.Pytester) -> None:
+    """The test that it died in fails, and nothing else: another worker goes on with the rest."""
+    tests.makepyfile(
+        """
+        import os
+        from pathlib import Path
+
+        def test_before(robustness):
+            assert robustness.attack("deepwordbug", n=60).robust_accuracy <= 0.9
+
+        def test_fatal(robustness):
+            if not Path("died").exists():
+                Path("died").touch()
+                os._exit(1)
+
+        def test_after(robustness):
+            assert robustness.attack("deepwordbug", n=60).robust_accuracy <= 0.8
+        """
+    )
+    result = tests.runpytest_subprocess("-n", "2", "--dist", "loadgroup", "--junitxml", "junit.xml")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines_random(
+        ["PASS *test_before*", "PASS *test_after*", "*crashed while running*test_fatal*"]
+    )
+    result.stdout.fnmatch_lines(["*1 failed, * passed*"])
+    cases = {case.get("name"): case for case in ET.parse(tests.path / "junit.xml").iter("testcase")}
+    for name in ("test_before", "test_after"):
+        (entry,) = cases[name].iter("property")
+        assert entry.get("name") == "withstand.pass"
 
 
 def test_without_a_model_it_says_how_to_name_one(pytester: pytest.Pytester) -> None:
@@ -393,7 +465,9 @@ def test_the_page_s_examples_run(pytester: pytest.Pytester, tmp_path: Path) -> N
     release, conftest, baseline = blocks
     pytester.makepyfile(test_release=release, test_baseline=baseline)
     pytester.makeconftest(conftest)
-    result = pytester.runpytest_inprocess("-v")
+    result = pytester.runpytest_inprocess("-v", "-k", "withstands")
+    result.stdout.fnmatch_lines(["INCONCLUSIVE*check signal*", "*2 inconclusive*"])
+    result = pytester.runpytest_inprocess("-v", "--withstand-checks", "none")
     result.stdout.fnmatch_lines(
         [
             "*test_no_worse FAILED*",
