@@ -10,7 +10,10 @@ from pydantic import Field, model_validator
 from harness.auxiliaries import ENCODER, LANGUAGE_MODEL, Auxiliaries
 from harness.training_plan import Section
 
-CHECKS = ("repeatable", "signal", "reach", "twin", "blind", "trigger", "recased", "leak")
+CHECKS = (
+    *("repeatable", "signal", "reach", "twin", "blind", "gradient"),
+    *("trigger", "recased", "leak", "budget"),
+)
 """The checks that an audit makes where its plan names none: those of `suites.validity`."""
 
 

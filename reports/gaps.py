@@ -7,11 +7,13 @@ independent samples; seen and unseen attacks meet the same examples, so that one
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reports import statistics
 from reports.calibration import calibration_difference
+from reports.ranks import precedence
 from reports.records import OutcomeRecord, PredictionRecord
 from reports.statistics import Estimate
 from reports.summaries import (
@@ -65,6 +67,36 @@ def loss_gap(train: Sequence[PredictionRecord], test: Sequence[PredictionRecord]
         ("test", left),
         ("training", right),
         statistics.independent_difference(left, right),
+    )
+
+
+def membership_gap(
+    train: Sequence[PredictionRecord], test: Sequence[PredictionRecord]
+) -> dict[str, Any]:
+    """How often the loss is lower on a training text than on a test text, minus a half.
+
+    The attack of Yeom et al. (Privacy Risk in Machine Learning, CSF 2018), as the area under its ROC
+    curve.
+    """
+    seen, unseen = ([p.loss for p in side if p.loss is not None] for side in (train, test))
+    found = Estimate.missing("not all losses are finite", len(train) + len(test))
+    if (len(seen), len(unseen)) == (len(train), len(test)):
+        found = precedence(seen, unseen, families(train), families(test))
+    chance = Estimate(0.5, 0.5, 0.5, 0, reason="by definition")
+    above = dataclasses.replace(
+        found,
+        value=None if found.value is None else found.value - 0.5,
+        low=None if found.low is None else found.low - 0.5,
+        high=None if found.high is None else found.high - 0.5,
+    )
+    return gap(
+        "membership",
+        "Telling training texts by their loss − chance",
+        "Of a training and a test text, how often the one with the lower loss is the training text: "
+        "what was learnt by heart can be asked for. Single texts may be far more exposed than the mean.",
+        ("by loss", found),
+        ("by chance", chance),
+        above,
     )
 
 

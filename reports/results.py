@@ -125,6 +125,7 @@ class CleanInfo(TypedDict):
     accuracy: EstimateDict
     loss: EstimateDict
     ece: EstimateDict
+    brier: NotRequired[EstimateDict]
 
 
 class WrittenInfo(TypedDict):

@@ -70,6 +70,7 @@ class CleanSummary:
     accuracy: Estimate
     loss: Estimate
     ece: Estimate
+    brier: Estimate
 
     def to_dict(self) -> dict[str, Any]:
         """An entry of "clean" in results.json."""
@@ -77,6 +78,7 @@ class CleanSummary:
             "accuracy": self.accuracy.to_dict(),
             "loss": self.loss.to_dict(),
             "ece": self.ece.to_dict(),
+            "brier": self.brier.to_dict(),
         }
 
 
@@ -147,7 +149,10 @@ def summarize_attack(outcomes: Sequence[OutcomeRecord]) -> AttackSummary:
 def summarize_clean(
     predictions: Sequence[PredictionRecord], temperature: float = 1.0
 ) -> CleanSummary:
-    """Accuracy, mean loss and calibration error of one split; logits are divided by `temperature`."""
+    """Accuracy, mean loss, calibration error and Brier score of one split.
+
+    Logits are divided by `temperature` for the last two.
+    """
     losses = [p.loss for p in predictions if p.loss is not None]
     loss = Estimate.missing(
         f"{len(predictions) - len(losses)} of {len(predictions)} losses are missing or not finite",
@@ -159,6 +164,7 @@ def summarize_clean(
         accuracy=_rate([p.correct for p in predictions], predictions),
         loss=loss,
         ece=_calibration(predictions, temperature),
+        brier=_brier(predictions, temperature),
     )
 
 
@@ -268,14 +274,16 @@ def worst_examples(outcomes: Iterable[OutcomeRecord], limit: int = 20) -> list[d
 
 def confidences(predictions: Sequence[PredictionRecord], temperature: float = 1.0) -> list[float]:
     """The probability of each predicted label at a temperature; every score must be finite."""
+    return [float(_shares(prediction, temperature).max()) for prediction in predictions]
+
+
+def _shares(prediction: PredictionRecord, temperature: float) -> Any:
+    """The probabilities, shape (labels,)."""
     import numpy as np
 
-    found = []
-    for prediction in predictions:
-        scores = np.asarray(prediction.logits, dtype=float) / temperature
-        shares = np.exp(scores - scores.max())
-        found.append(float(shares.max() / shares.sum()))
-    return found
+    scores = np.asarray(prediction.logits, dtype=float) / temperature
+    found = np.exp(scores - scores.max())
+    return found / found.sum()
 
 
 def families(
@@ -313,7 +321,8 @@ def _nothing_attackable(counts: Mapping[str, int], left_alone: int, writes: bool
     )
 
 
-def _calibration(predictions: Sequence[PredictionRecord], temperature: float) -> Estimate:
+def _scoreless(predictions: Sequence[PredictionRecord]) -> Estimate | None:
+    """Why nothing can be said of confidence; None where every score is finite."""
     if not predictions:
         return Estimate.missing("there are no predictions")
     broken = sum(not p.logits or None in p.logits for p in predictions)
@@ -321,6 +330,26 @@ def _calibration(predictions: Sequence[PredictionRecord], temperature: float) ->
         return Estimate.missing(
             f"{broken} of {len(predictions)} predictions have no finite scores", len(predictions)
         )
+    return None
+
+
+def _brier(predictions: Sequence[PredictionRecord], temperature: float) -> Estimate:
+    """The squared distance of the probabilities to the label, summed over classes (Brier 1950)."""
+    missing = _scoreless(predictions)
+    if missing is not None:
+        return missing
+    distances = []
+    for prediction in predictions:
+        shares = _shares(prediction, temperature)
+        shares[prediction.label] -= 1.0
+        distances.append(float((shares**2).sum()))
+    return statistics.mean(distances, families(predictions))
+
+
+def _calibration(predictions: Sequence[PredictionRecord], temperature: float) -> Estimate:
+    missing = _scoreless(predictions)
+    if missing is not None:
+        return missing
     return calibration_error(
         confidences(predictions, temperature),
         [prediction.correct for prediction in predictions],

@@ -265,13 +265,14 @@ def clean(after: Mapping[str, Any]) -> Table:
     rows = []
     for name, entry in after.items():
         accuracy, loss = w.estimate(entry["accuracy"]), w.estimate(entry["loss"])
-        ece = w.estimate(entry["ece"])
+        ece, brier = w.estimate(entry["ece"]), w.estimate(entry.get("brier"))
         rows.append(
             (
                 Cell(str(name)),
                 Cell(w.percent(accuracy.value), sub=_rate_detail(accuracy)),
                 Cell(w.number(loss.value), sub=w.number_interval(loss) or loss.reason or ""),
                 Cell(w.percent(ece.value), sub=w.share_interval(ece) or ece.reason or ""),
+                Cell(w.number(brier.value), sub=w.number_interval(brier) or brier.reason or ""),
             )
         )
     columns = (
@@ -279,6 +280,7 @@ def clean(after: Mapping[str, Any]) -> Table:
         Column("Accuracy", True),
         Column("Loss", True),
         Column("Calibration error", True),
+        Column("Brier score", True),
     )
     return Table("Unaltered examples", columns, tuple(rows))
 

@@ -105,8 +105,8 @@ def is_difference(metric: str) -> bool:
 
 
 def is_share(metric: str) -> bool:
-    """Whether a metric is a share or a difference of shares; only losses are not."""
-    return "loss" not in metric
+    """Whether a metric is a share or a difference of shares; losses and scores are not."""
+    return "loss" not in metric and "brier" not in metric
 
 
 def metric_value(metric: str, value: float | None) -> str:

@@ -11,6 +11,7 @@ from attacks.errors import unknown_name
 CHECKS: dict[str, str] = {
     "clean_accuracy": "accuracy on all test examples",
     "calibration_error": "expected calibration error on the test examples, 15 bins",
+    "brier_score": "mean squared distance of the probabilities to the label, 0 to 2",
     "robust_accuracy.ATTACK": "share of all attacked test examples that withstand the attack",
     "robust_accuracy.union": "the same in the worst case over all attacks of the plan",
     "robust_accuracy.….calibrated": "against the temperature-calibrated victim",
@@ -26,6 +27,7 @@ CHECKS: dict[str, str] = {
     "check.CHECK.ATTACK": "what a check of an attack counts",
     "gap.accuracy_train_test": "training minus test accuracy",
     "gap.loss_test_train": "test minus training loss",
+    "gap.membership": "how often loss tells a training from a test text, minus one half",
     "gap.robust_train_test.ATTACK": "training minus test robust accuracy",
     "gap.shift.SET": "test accuracy minus that on a shifted set",
     "gap.seen_unseen": "robust accuracy under attacks trained on minus under the others",

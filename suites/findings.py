@@ -271,6 +271,7 @@ def _gaps(
     if predictions["train"] and predictions["test"]:
         found.append(gaps.accuracy_gap(predictions["train"], predictions["test"]))
         found.append(gaps.loss_gap(predictions["train"], predictions["test"]))
+        found.append(gaps.membership_gap(predictions["train"], predictions["test"]))
     test = _by_attack(campaigns, outcomes, "test", calibrated=False)
     train = _by_attack(campaigns, outcomes, "train", calibrated=False)
     found += [gaps.robust_gap(train[name], test[name], name) for name in train if name in test]

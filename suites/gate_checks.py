@@ -15,14 +15,14 @@ from suites.validity import judging
 
 _METRIC = re.compile(
     r"(?P<side>before\.|gain\.)?"
-    r"(?:clean_accuracy(?:\.(?P<set>[A-Za-z0-9_-]+))?|calibration_error"
+    r"(?:clean_accuracy(?:\.(?P<set>[A-Za-z0-9_-]+))?|calibration_error|brier_score"
     r"|contrast_consistency\.(?P<contrast>[A-Za-z0-9_-]+)|gap\.shift\.(?P<shifted>[A-Za-z0-9_-]+)"
     r"|(?P<rate>robust_accuracy|attack_success_rate)\.(?P<attack>[a-z0-9_-]+)(?:\.calibrated)?"
     r"|check\.(?P<check>[a-z0-9_-]+)(?:\.(?P<checked>[a-z0-9_-]+))?"
     r"|transfer_accuracy\.(?P<borrowed>[a-z0-9_-]+)"
     r"|noisy_accuracy\.(?:mean|[a-z-]+\.[1-5])"
     r"|behaviour_failures\.[a-z-]+"
-    r"|gap\.(?:accuracy_train_test|loss_test_train|seen_unseen|calibration)"
+    r"|gap\.(?:accuracy_train_test|loss_test_train|membership|seen_unseen|calibration)"
     r"|gap\.robust_train_test\.(?P<both>[a-z0-9_-]+))"
 )
 
@@ -169,7 +169,7 @@ def _check_checked(plan: Plan, where: str, name: str, attack: str | None) -> Non
 
 
 def _hint(metric: str, attacks: Sequence[str]) -> str:
-    names = ["clean_accuracy", "calibration_error"]
+    names = ["clean_accuracy", "calibration_error", "brier_score"]
     names += [f"robust_accuracy.{attack}" for attack in (*attacks, "union")]
     names += [f"attack_success_rate.{attack}" for attack in attacks]
     names += ["gap.accuracy_train_test", "gap.loss_test_train", "gap.calibration"]

@@ -40,6 +40,8 @@ def estimates(results: Mapping[str, Any]) -> dict[str, Estimate]:
     if clean:
         found["clean_accuracy"] = Estimate.from_dict(clean["accuracy"])
         found["calibration_error"] = Estimate.from_dict(clean["ece"])
+        if "brier" in clean:
+            found["brier_score"] = Estimate.from_dict(clean["brier"])
     for attack in results.get("attacks", []):
         if attack["split"] == "test":
             suffix = attack["name"] + (".calibrated" if attack["calibrated"] else "")

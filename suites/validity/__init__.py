@@ -12,7 +12,9 @@ from importlib.metadata import entry_points
 
 from attacks.errors import AttackError, unknown_name
 from suites.validity.blind import BLIND
+from suites.validity.budget import BUDGET
 from suites.validity.check import AttackCheck, Check, ModelCheck
+from suites.validity.gradient import GRADIENT
 from suites.validity.leak import LEAK
 from suites.validity.reach import REACH
 from suites.validity.recased import RECASED
@@ -25,7 +27,11 @@ GROUP = "withstand.checks"
 """Entry points of this group add checks: each names a `ModelCheck` or an `AttackCheck`."""
 
 BUILTIN: Mapping[str, ModelCheck | AttackCheck] = {
-    check.name: check for check in (REPEATABLE, SIGNAL, REACH, TWIN, BLIND, TRIGGER, RECASED, LEAK)
+    check.name: check
+    for check in (
+        *(REPEATABLE, SIGNAL, REACH, TWIN, BLIND, GRADIENT),
+        *(TRIGGER, RECASED, LEAK, BUDGET),
+    )
 }
 
 

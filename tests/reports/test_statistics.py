@@ -187,27 +187,32 @@ def test_an_estimate_survives_json() -> None:
     assert Estimate.from_dict({**found.to_dict(), "new": 1}) == found
 
 
-# Coverage: over many samples, 95% intervals must hold the truth about 95% of the time. A run of 400
-# samples has a standard error of 1.1 points, so the bounds leave three of them.
-
-RUNS = 400
+# Coverage: 95% intervals must hold the truth in 93 to 97% of all samples. For a rate that is summed over
+# every sample there is; elsewhere drawn, with a standard error of 0.5 points in 2,000 runs.
 
 
-def _coverage(truth: float, draw: Callable[[np.random.Generator], Estimate]) -> float:
+def _coverage(
+    truth: float, draw: Callable[[np.random.Generator], Estimate], runs: int = 2_000
+) -> float:
     generator = np.random.default_rng(20)
     held = 0
-    for _ in range(RUNS):
+    for _ in range(runs):
         found = draw(generator)
         assert found.low is not None
         assert found.high is not None
         held += found.low <= truth <= found.high
-    return held / RUNS
+    return held / runs
 
 
-@pytest.mark.parametrize("share", [0.05, 0.5, 0.9])
-def test_rates_hold_their_level(share: float) -> None:
-    covered = _coverage(share, lambda g: statistics.rate(int(g.binomial(100, share)), 100))
-    assert 0.91 <= covered <= 0.99
+@pytest.mark.parametrize("n", [100, 200, 500])
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.3, 0.5, 0.9])
+def test_rates_hold_their_level(share: float, n: int) -> None:
+    covered = 0.0
+    for count in range(n + 1):
+        found = statistics.rate(count, n)
+        if _ends(found)[1] <= share <= _ends(found)[2]:
+            covered += float(stats.binom.pmf(count, n, share))
+    assert 0.93 <= covered <= 0.97
 
 
 def _families(
@@ -221,7 +226,7 @@ def _families(
 def test_rates_of_families_hold_their_level_and_the_plain_ones_would_not() -> None:
     grouped = _coverage(0.5, lambda g: statistics.rate_of(*_families(g, 40, 5)))
     plain = _coverage(0.5, lambda g: statistics.rate_of(_families(g, 40, 5)[0]))
-    assert 0.91 <= grouped <= 0.99
+    assert 0.93 <= grouped <= 0.97
     assert plain < 0.9
 
 
@@ -232,7 +237,12 @@ def test_paired_differences_hold_their_level(gained: float, lost: float) -> None
         before, after = u >= gained, (u < 1 - lost) | (u < gained)
         return statistics.paired_difference(list(before), list(after), resamples=299)
 
-    assert _coverage(gained - lost, draw) >= 0.915
+    covered = _coverage(gained - lost, draw)
+    assert covered >= 0.93
+    if (
+        lost > 0
+    ):  # where nothing is lost few samples show a loss, and the interval must not say none
+        assert covered <= 0.97
 
 
 def test_paired_differences_of_families_hold_their_level() -> None:
@@ -240,7 +250,7 @@ def test_paired_differences_of_families_hold_their_level() -> None:
         after, groups = _families(generator, 50, 4)
         return statistics.paired_difference([False] * 200, after, groups, resamples=299)
 
-    assert 0.91 <= _coverage(0.5, draw) <= 0.99
+    assert 0.93 <= _coverage(0.5, draw) <= 0.97
 
 
 def test_calibration_error_knows_good_from_bad() -> None:

@@ -3,10 +3,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.calibration import brier
 from reports import gaps, summaries
 from reports.records import STATUSES, OutcomeRecord, PredictionRecord
 
@@ -200,3 +202,40 @@ def test_gaps_have_two_sides_and_an_interval(outcome: Outcome, prediction: Predi
     assert gaps.calibration_gap(test, 2.0)["difference"]["high"] is not None
     assert gaps.calibration_gap([], 2.0)["difference"]["reason"] == "there are no predictions"
     assert gaps.loss_gap([], test)["difference"]["reason"]
+
+
+@given(
+    st.lists(
+        st.tuples(st.lists(st.floats(-9, 9), min_size=3, max_size=3), st.integers(0, 2)),
+        min_size=2,
+        max_size=20,
+    ),
+    st.sampled_from([1.0, 2.5]),
+)
+def test_the_brier_score_is_the_squared_distance_to_the_label(
+    rows: list[tuple[list[float], int]], temperature: float
+) -> None:
+    records = [
+        PredictionRecord(
+            check="clean@test", example_id=str(n), split="test", label=label, logits=tuple(logits)
+        )
+        for n, (logits, label) in enumerate(rows)
+    ]
+    found = summaries.summarize_clean(records, temperature).brier
+    scores = np.array([logits for logits, _ in rows]) / temperature
+    assert found.value == pytest.approx(brier(scores, [label for _, label in rows]))
+
+
+def test_losses_that_are_lower_on_training_texts_tell_them_apart(prediction: Prediction) -> None:
+    train = [prediction(f"a{n}", loss=0.1 + n / 1000) for n in range(60)]
+    test = [prediction(f"b{n}", loss=0.1 + n / 1000) for n in range(60)]
+    same = gaps.membership_gap(train, test)["difference"]
+    assert same["value"] == pytest.approx(0.0)
+    assert same["low"] < 0 < same["high"]
+    worse = [prediction(f"b{n}", loss=1.0 + n / 1000) for n in range(60)]
+    known = gaps.membership_gap(train, worse)
+    assert known["difference"]["value"] == 0.5
+    assert known["left"]["estimate"]["value"] == 1.0
+    assert known["difference"]["low"] > 0.4
+    broken = [*worse, prediction("c", loss=None)]
+    assert gaps.membership_gap(train, broken)["difference"]["reason"] == "not all losses are finite"

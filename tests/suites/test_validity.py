@@ -10,25 +10,32 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from attacks import recipes
 from attacks.errors import AttackError
 from attacks.outcomes import Example
 from attacks.text import Text
+from attacks.victims import equipped
 from attacks.victims.function import FunctionVictim
 from harness.plan import CHECKS, Gate
 from reports.folder import RunFolder
+from reports.progress import Quiet
 from reports.records import OutcomeRecord
 from reports.statistics import rate
 from suites import validity
+from suites.campaign import Campaign, run_campaign
 from suites.validity.blind import BLIND
+from suites.validity.budget import BUDGET
 from suites.validity.check import Asked, CheckError, Counted, ModelCheck
+from suites.validity.gradient import GRADIENT
 from suites.validity.judging import EVENT, counted, described, doubts, entries
 from suites.validity.reach import REACH, _in_words_of
 from suites.validity.recased import RECASED
 from suites.validity.repeatable import REPEATABLE
 from suites.validity.signal import SIGNAL
 from suites.validity.twin import TWIN, planted
+from tests.suites import project
 
 TEXTS = [
     f"the {word} film number {n} was shown again" for n in range(12) for word in ("good", "bad")
@@ -343,3 +350,75 @@ def test_words_are_exchanged_in_their_places_and_frozen_fields_stay() -> None:
     text = Text.of({"premise": "keep this", "text": "(one) two,  three four"}, frozen=["premise"])
     example, donor = Example("a", text, 0), Example("b", Text.of("alpha beta gamma"), 1)
     assert _in_words_of(example, donor) == ("keep this", "(alpha) beta,  gamma alpha")
+
+
+def sharpened(factor: float) -> Asked:
+    """The tiny classifier with its scores made larger, on texts that it answers as their label says."""
+    from suites.subject import victim_of
+    from tests.harness import tiny
+
+    loaded = tiny.loaded()
+    loaded.model.eval()
+    with torch.no_grad():
+        for parameter in loaded.model.classifier.parameters():
+            parameter.mul_(factor)
+    victim = victim_of(loaded, 32, "cpu")
+    texts = [text for text, _ in project.rows(40)]
+    rows = victim.run(victim.encode([(text,) for text in texts]))
+    examples = [
+        Example(str(n), Text.of(text), int(row.argmax()))
+        for n, (text, row) in enumerate(zip(texts, rows, strict=True))
+    ]
+    return Asked(victim, examples, examples, (), {e.id: e.label for e in examples})
+
+
+@pytest.mark.parametrize(("factor", "flat"), [(1.0, 0), (1e6, 32)])
+def test_saturated_scores_have_no_gradient_to_follow(factor: float, flat: int) -> None:
+    found = GRADIENT.measure(sharpened(factor), recipes.load("hotflip"), [])
+    assert (found.n, found.count) == (32, flat)
+
+
+def test_an_attack_that_only_asks_needs_no_gradient() -> None:
+    found = GRADIENT.measure(asked(reads), recipes.load("deepwordbug"), [])
+    assert (found.n, found.reason) == (0, "it follows no gradient")
+    found = GRADIENT.measure(asked(reads), recipes.load("hotflip"), [])
+    assert (found.n, found.reason) == (0, "the victim shows no gradient")
+
+
+def test_what_withstood_because_the_queries_ended_falls_to_twice_as_many() -> None:
+    recipe = recipes.load("deepwordbug")
+    looked = asked(reads)
+    campaign = Campaign(recipe, EXAMPLES, "test", 0, query_budget=6)
+    models = equipped(looked.victim, {}, [recipe])
+    outcomes, _ = run_campaign(campaign, models, record=lambda *_, **__: None, progress=Quiet())
+    ended = [o for o in outcomes if o.status == "out_of_budget"]
+    assert ended
+    found = BUDGET.measure(looked, recipe, outcomes)
+    assert found.n == 24
+    assert 0 < found.count <= len(ended)
+    assert found.facts == {"queries": 6}
+    whole, _ = run_campaign(
+        dataclasses.replace(campaign, query_budget=None),
+        models,
+        record=lambda *_, **__: None,
+        progress=Quiet(),
+    )
+    assert BUDGET.measure(looked, recipe, whole).reason == "no search ended by its budget"
+
+
+def test_a_search_that_gets_worse_with_more_queries_is_no_result() -> None:
+    recipe = recipes.load("deepwordbug")
+    outcomes = [
+        OutcomeRecord(
+            check="attack:deepwordbug@test",
+            attack="deepwordbug",
+            example_id=example.id,
+            split="test",
+            status="out_of_budget" if number else "succeeded",
+            label=example.label,
+            unique_queries=4,
+        )
+        for number, example in enumerate(EXAMPLES)
+    ]
+    with pytest.raises(CheckError, match="with twice the queries 0 is broken no more"):
+        BUDGET.measure(asked(deaf), recipe, outcomes)
