@@ -271,6 +271,16 @@ class ContrastResult(TypedDict):
     consistency: EstimateDict
 
 
+class LooksInfo(TypedDict):
+    """Looks before the end: `made` of `planned`, on `examples` of `of`, and the level of the last."""
+
+    planned: int
+    made: int
+    examples: int
+    of: int
+    level: float
+
+
 class SurrogateResult(TypedDict):
     """A model that was attacked in the victim's place: on so many texts it was `fooled`."""
 
@@ -391,6 +401,7 @@ class Results(TypedDict):
     slices: NotRequired[list[SliceResult]]
     contrast: NotRequired[list[ContrastResult]]
     transfer: NotRequired[list[TransferResult]]
+    looks: NotRequired[LooksInfo]
     checks: NotRequired[list[CheckResult]]
     stages: list[Stage]
     comparison: Comparison | None

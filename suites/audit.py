@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
-from attacks.models import Model, Victim
+from attacks.models import Model
 from attacks.resources.own import file_hashes
 from attacks.victims.averaged import expected
 from harness.data_report import DataReport
 from harness.models import load_classifier
-from harness.plan import Gate, Plan
+from harness.plan import Gate, Plan, PlanError
 from harness.session import Stage, data_of, model_record, section_of, trains_nothing
 from harness.splits import Prepared
 from reports import manifest
@@ -25,7 +25,8 @@ from reports.folder import RunFolder
 from reports.progress import Progress
 from reports.results import Results
 from reports.sessions import start_or_resume
-from suites import freezing, probing, sets, slices, validity
+from suites import freezing, sets, slices
+from suites.collect import collect_evidence
 from suites.earlier import EVENT, evaluated_before
 from suites.evidence import Collector, Target, sample
 from suites.findings import audit_results
@@ -97,6 +98,11 @@ def audit_run(
         baseline: a finished audit to compare with: the results then hold the comparison.
         began: is told the folder as soon as it exists.
     """
+    if baseline is not None and plan.audit.looks > 1:
+        raise PlanError(
+            f"audit.looks is {plan.audit.looks}: attacks that may end early meet other examples than "
+            "the baseline's did. Set it to 1 to compare."
+        )
     spec = model or model_of(plan, stage)
     prepared = data_of(plan)
     with start_or_resume(
@@ -114,7 +120,8 @@ def audit_run(
         collector = _collector(plan, spec, prepared, folder, progress, options)
         if all(event["event"] != EVENT for event in folder.events()):
             folder.append(EVENT, models=evaluated_before(runs, folder))
-        collect_evidence(plan, collector, _surrogates(plan, spec, prepared, options.device))
+        others = _surrogates(plan, spec, prepared, options.device)
+        collect_evidence(plan, collector, others, gates)
         results = audit_results(folder)
         if baseline is not None:
             results["comparison"] = cast(
@@ -225,44 +232,3 @@ def data_info(report: DataReport, further: Sequence[Loaded] = ()) -> dict[str, A
         "read": report.read,
         "oddities": facts["oddities"],
     }
-
-
-def collect_evidence(
-    plan: Plan, collector: Collector, surrogates: Mapping[str, Model] | None = None
-) -> None:
-    """Every check of the plan, from cheap to dear, so that a broken model is found at once.
-
-    Args:
-        surrogates: other models whose adversarial texts are shown to the victim, by name.
-    """
-    surrogates = surrogates or {}
-    target, audit = collector.target, plan.audit
-    collector.clean("test", target.test)
-    collector.clean("train", target.train)
-    collector.clean("validation", target.validation)
-    for name, texts in target.sets.items():
-        collector.clean(name, texts)
-    temperature = collector.temperature() if audit.calibrated else None
-    checks = [validity.load(name, audit.repeats) for name in audit.checks]
-    for check in checks:
-        if isinstance(check, validity.ModelCheck):
-            collector.check_victim(check)
-    for name in audit.corruptions:
-        for severity in audit.severities:
-            collector.noise(name, severity)
-    if audit.behaviour is not None:
-        labels = cast("Victim", target.victim).labels
-        collector.behaviour(probing.behavioural_tests(audit.behaviour, labels, plan.seed))
-    for recipe in recipes_of(plan):
-        outcomes = collector.attack(recipe, "test", target.attacked)
-        for check in checks:
-            if isinstance(check, validity.AttackCheck):
-                collector.check_attack(check, recipe, outcomes)
-        if temperature is not None:
-            collector.attack(recipe, "test", target.attacked, temperature)
-        for name, surrogate in surrogates.items():
-            collector.transfer(recipe, name, surrogate)
-    names = audit.train_attacks or audit.attacks
-    for recipe in recipes_of(plan):
-        if target.attacked_train and recipe.name in names:
-            collector.attack(recipe, "train", target.attacked_train)

@@ -27,11 +27,17 @@ class Decidable:
     fails: float | None
 
 
-def of_rate(gate: Gate, n: int) -> Decidable:
-    """A gate on a share of `n` independent examples (1 or more)."""
+def of_rate(gate: Gate, n: int, factor: float = 1.0) -> Decidable:
+    """A gate on a share of `n` independent examples (1 or more).
+
+    Args:
+        factor: by how much its p-value counts more (`suites.looks`).
+    """
+    stricter = {gate.measured: factor}
 
     def verdict(count: int) -> Word:
-        return decide([gate], {gate.measured: rate(count, n)}).gates[0].verdict
+        found = decide([gate], {gate.measured: rate(count, n)}, factors=stricter)
+        return found.gates[0].verdict
 
     upwards = gate.direction == "at_least"
     # Counted from the good end, what passes comes first, then what is open, then what fails.

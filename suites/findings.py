@@ -20,7 +20,7 @@ from reports.results import (
     empty,
 )
 from reports.statistics import Estimate
-from suites import freezing, probing, sets, transfer
+from suites import freezing, looks, probing, sets, transfer
 from suites.earlier import EVENT, in_words
 from suites.evidence import describe_costs
 from suites.meaning import doubtful
@@ -100,7 +100,15 @@ def audit_results(folder: RunFolder, kind: Kind = "audit") -> Results:
     test = [o for check, os in outcomes.items() if campaigns[check]["split"] == "test" for o in os]
     results["examples"] = summaries.worst_examples(test)
     earlier = _last(events, EVENT).get("models", [])
-    results["limits"] = [*in_words(earlier), *_averaged(subject), *LIMITS]
+    looked = looks.recorded(events)
+    if looked is not None:
+        results["looks"] = cast("Any", looked)
+    results["limits"] = [
+        *in_words(earlier),
+        *_averaged(subject),
+        *looks.in_words(looked),
+        *LIMITS,
+    ]
     frozen = freezing.recorded(events)
     if frozen is not None:
         results["frozen"] = frozen

@@ -22,9 +22,11 @@ from suites.decidable import Decidable, of_rate, of_width
 from suites.evidence import sample
 from suites.gate_bounds import PAIRED, share_of
 from suites.judgement import estimates
+from suites.looks import grows, levels, parts
 from suites.preflight import recipes_of
 from suites.sets import load_sets
 from suites.slices import belongs
+from suites.verdict import ONE_SIDED
 
 Found = Mapping[str, Any]
 
@@ -82,7 +84,9 @@ def forecast(
         "queries": sum(attack["queries"] for attack in known),
         "seconds": sum(attack["seconds"] for attack in known),
         "unknown": len(planned) - len(known),
-        "gates": [_gate(gate, sizes, earlier, model, families, paired) for gate in plan.gates],
+        "gates": [
+            _gate(gate, sizes, earlier, model, families, paired, audit.looks) for gate in plan.gates
+        ],
     }
 
 
@@ -178,6 +182,7 @@ def _gate(
     model: str,
     families: bool,
     paired: bool,
+    looks_of: int,
 ) -> dict[str, Any]:
     """What a gate can decide, with what has to be said of that."""
     found: Decidable | None = None
@@ -190,7 +195,10 @@ def _gate(
         further = gate.metric.partition("clean_accuracy")[2] if of_all else ""
         test, attacked = sizes[f"@{gate.slice}" if gate.slice else further]
         n = test if of_all else attacked
-        found = of_rate(gate, n) if n else None
+        looked = looks_of if grows(gate.measured) else 1
+        found = of_rate(gate, n, _factor(n, looked)) if n else None
+        if looked > 1:
+            notes.append(f"at the last of {looked} looks, which share what the gate may err")
         if not n:
             notes.append("none of the attacked texts is in the slice")
         if share == "attack_success_rate":
@@ -213,6 +221,10 @@ def _gate(
         "decides": asdict(found) if found else None,
         "notes": notes,
     }
+
+
+def _factor(n: int, count: int) -> float:
+    return ONE_SIDED / levels(parts(n, count))[-1]
 
 
 def _width(metric: str, earlier: Sequence[Found], model: str) -> tuple[str, Any] | None:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from harness.plan import Gate, Plan, PlanError
 from suites import probing, validity
-from suites.gate_bounds import check_bound
+from suites.gate_bounds import PAIRED, check_bound
+from suites.looks import grows
 from suites.sets import CONTRAST, SHIFTED
 from suites.transfer import TRANSFER
 from suites.validity import judging
@@ -111,6 +112,26 @@ def _check_set(plan: Plan, where: str, metric: str, name: str, kind: str) -> Non
             f"{where}: '{metric}' needs a set '{name}' in [[audit.sets]]"
             f"{f' of the kind {kind}' if kind else ''}. Allowed: "
             f"{', '.join(names) or 'none, for there is none'}."
+        )
+
+
+def check_looks(plan: Plan) -> None:
+    """Raise PlanError where several looks have no gate to look at, or one that they cannot serve."""
+    where = f"audit.looks is {plan.audit.looks}"
+    for number, gate in enumerate(plan.gates):
+        if gate.measured.startswith(PAIRED):
+            raise PlanError(
+                f"{where}, and gates.{number} compares with a baseline, whose attacks met all examples. "
+                "Set it to 1, or take the gate out."
+            )
+        if grows(gate.measured) and gate.evidence == "point":
+            raise PlanError(
+                f"{where}, and gates.{number} goes by the value alone, which decides at any look. Set "
+                'it to 1, or evidence = "interval".'
+            )
+    if not any(grows(gate.measured) for gate in plan.gates):
+        raise PlanError(
+            f"{where}, and no gate is on an attack, so there is nothing to end one for. Set it to 1."
         )
 
 

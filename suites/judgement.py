@@ -11,7 +11,7 @@ from harness.plan import Gate, Waiver
 from reports import slices
 from reports.results import Results
 from reports.statistics import Estimate
-from suites import freezing, probing, sets, transfer
+from suites import freezing, looks, probing, sets, transfer
 from suites.validity import judging
 from suites.verdict import Verdict, decide
 
@@ -144,7 +144,8 @@ def with_verdict(
     if waivers and today is None:
         today = date.fromisoformat(results["run"]["created"][:10])
     doubts = problems(results, limited, gates)
-    verdict = decide(gates, estimates(results), doubts, waivers, today)
+    stricter = looks.factors(gates, results.get("looks"))
+    verdict = decide(gates, estimates(results), doubts, waivers, today, stricter)
     results["verdict"] = cast(
         "Any",
         {

@@ -16,7 +16,7 @@ from harness.preflight import check_attacks, check_training, own_resources
 from harness.session import Stage, data_of, section_of, stage_named, trains_nothing
 from reports.storage import probe_writable
 from suites import probing, sets, slices, validity
-from suites.gate_checks import check_gates, check_waivers
+from suites.gate_checks import check_gates, check_looks, check_waivers
 
 
 def check_hardening(plan: Plan, runs: Path) -> None:
@@ -25,6 +25,11 @@ def check_hardening(plan: Plan, runs: Path) -> None:
     Raises PlanError, HarnessError or ReportError, each with exit code 2.
     """
     _check_audit_section(plan)
+    if plan.audit.looks > 1:
+        raise PlanError(
+            f"audit.looks is {plan.audit.looks}: attacks that may end early meet other examples than "
+            "those on the plain model did. Set it to 1 to compare the two."
+        )
     check_training(plan, ("train", "harden"), runs)
     _check_texts(plan)
     made = [section_of(plan, stage).output for stage in ("train", "harden")]
@@ -181,6 +186,8 @@ def _check_audit_section(plan: Plan) -> None:
             validity.load(name)
         except AttackError as error:
             raise PlanError(f"audit.checks: {error}") from None
+    if plan.audit.looks > 1:
+        check_looks(plan)
     if plan.audit.repeats > 1:
         _check_asked_only(plan)
     check_gates(plan)

@@ -67,6 +67,7 @@ def decide(
     problems: Sequence[str] = (),
     waivers: Sequence[Waiver] = (),
     today: date | None = None,
+    factors: Mapping[str, float] | None = None,
 ) -> Verdict:
     """The verdict over all gates.
 
@@ -77,9 +78,13 @@ def decide(
             A problem never turns a failure into anything else, and a pass into inconclusive.
         waivers: gates that need not pass; one that ended before `today` has no effect, and is said.
         today: the day of the run; without it no waiver has an effect.
+        factors: by how much the p-values of an estimate count more, because it was looked at before the
+            end (`suites.looks`); by its name.
     """
     inside = {w.name: w for w in waivers if today is not None and today <= w.until}
-    results = tuple(_waived(r, inside.get(r.gate.name)) for r in _judge_all(gates, estimates))
+    results = tuple(
+        _waived(r, inside.get(r.gate.name)) for r in _judge_all(gates, estimates, factors or {})
+    )
     failed = [r for r in results if r.verdict == "fail" and r.waiver is None]
     open_ = [r for r in results if r.verdict == "inconclusive" and r.waiver is None]
     missed = {r.gate.name for r in (*failed, *open_)}
@@ -113,7 +118,9 @@ def _waiver_said(result: GateResult) -> str:
     return f"{result.reason}; waived by {waiver.owner} until {waiver.until}: {waiver.reason.rstrip('.')}"
 
 
-def _judge_all(gates: Sequence[Gate], estimates: Mapping[str, Estimate]) -> tuple[GateResult, ...]:
+def _judge_all(
+    gates: Sequence[Gate], estimates: Mapping[str, Estimate], factors: Mapping[str, float]
+) -> tuple[GateResult, ...]:
     tested: list[int] = []
     results: list[GateResult | None] = []
     for number, gate in enumerate(gates):
@@ -125,8 +132,10 @@ def _judge_all(gates: Sequence[Gate], estimates: Mapping[str, Estimate]) -> tupl
         else:
             tested.append(number)
             results.append(None)
-    passing = holm([_p_value(gates[n], estimates[gates[n].measured]) for n in tested])
-    failing = holm([1 - _p_value(gates[n], estimates[gates[n].measured]) for n in tested])
+    against = [_p_value(gates[n], estimates[gates[n].measured]) for n in tested]
+    weights = [factors.get(gates[n].measured, 1.0) for n in tested]
+    passing = holm([min(1.0, p * w) for p, w in zip(against, weights, strict=True)])
+    failing = holm([min(1.0, (1 - p) * w) for p, w in zip(against, weights, strict=True)])
     for number, p_pass, p_fail in zip(tested, passing, failing, strict=True):
         gate = gates[number]
         results[number] = _by_interval(gate, estimates[gate.measured], p_pass, p_fail)

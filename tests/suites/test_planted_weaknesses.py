@@ -18,7 +18,7 @@ from attacks.victims.function import FunctionVictim
 from harness.plan import parse_plan
 from reports.folder import RunFolder
 from reports.progress import Quiet
-from suites.audit import collect_evidence
+from suites.collect import collect_evidence
 from suites.evidence import Collector, Target, sample
 from suites.findings import audit_results
 from suites.judgement import with_verdict

@@ -16,8 +16,8 @@ from reports.folder import RunFolder
 from reports.narrative import build
 from reports.progress import Quiet
 from reports.storage import read_json
-from suites.audit import collect_evidence
 from suites.cli import invoke
+from suites.collect import collect_evidence
 from suites.evidence import Collector, Target
 from suites.findings import audit_results
 from suites.judgement import estimates, with_verdict

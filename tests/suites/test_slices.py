@@ -23,8 +23,8 @@ from reports.progress import Quiet
 from reports.statistics import Estimate, rate
 from reports.storage import read_json
 from suites import slices
-from suites.audit import collect_evidence
 from suites.cli import invoke
+from suites.collect import collect_evidence
 from suites.evidence import Collector, Target
 from suites.findings import audit_results
 from suites.judgement import estimates, with_verdict
