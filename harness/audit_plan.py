@@ -136,6 +136,8 @@ class Audit(Section):
             about again, in each of the `severities`.
         behaviour: behavioural tests.
         repeats: answers to each text whose mean probabilities count, for a model that answers by chance.
+        shadows: models that are trained anew on random halves of the texts, as the audited one was, for
+            membership inference by likelihood ratios (0: none; each costs a training).
         looks: times at which the gates on attacks are judged while they run, in equal parts: they end
             where all are met or one is missed. Several looks share what a gate may err.
         surrogates: other models with the same labels: what breaks one of them is shown to this one.
@@ -161,6 +163,7 @@ class Audit(Section):
     severities: tuple[Annotated[int, Field(ge=1, le=5)], ...] = (1, 3, 5)
     behaviour: Behaviour | None = None
     repeats: int = Field(default=1, ge=1, le=1000)
+    shadows: int = Field(default=0, ge=0, le=256)
     looks: int = Field(default=1, ge=1, le=20)
     surrogates: tuple[str, ...] = ()
     slices: tuple[Slice, ...] = ()

@@ -82,22 +82,29 @@ def membership_gap(
     found = Estimate.missing("not all losses are finite", len(train) + len(test))
     if (len(seen), len(unseen)) == (len(train), len(test)):
         found = precedence(seen, unseen, families(train), families(test))
-    chance = Estimate(0.5, 0.5, 0.5, 0, reason="by definition")
-    above = dataclasses.replace(
-        found,
-        value=None if found.value is None else found.value - 0.5,
-        low=None if found.low is None else found.low - 0.5,
-        high=None if found.high is None else found.high - 0.5,
-    )
-    return gap(
+    return above_chance(
         "membership",
         "Telling training texts by their loss − chance",
         "Of a training and a test text, how often the one with the lower loss is the training text: "
         "what was learnt by heart can be asked for. Single texts may be far more exposed than the mean.",
-        ("by loss", found),
-        ("by chance", chance),
-        above,
+        "by loss",
+        found,
     )
+
+
+def above_chance(
+    name: str, title: str, explanation: str, label: str, found: Estimate
+) -> dict[str, Any]:
+    """A row on how often one of two kinds of text is told from the other, of which a half is chance."""
+
+    def above(value: float | None) -> float | None:
+        return None if value is None else value - 0.5
+
+    difference = dataclasses.replace(
+        found, value=above(found.value), low=above(found.low), high=above(found.high)
+    )
+    chance = Estimate(0.5, 0.5, 0.5, 0, reason="by definition")
+    return gap(name, title, explanation, (label, found), ("by chance", chance), difference)
 
 
 def robust_gap(

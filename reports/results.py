@@ -271,6 +271,19 @@ class ContrastResult(TypedDict):
     consistency: EstimateDict
 
 
+class MembershipInfo(TypedDict):
+    """LiRA by so many shadows: the area under its ROC curve, and what it finds at so many false alarms.
+
+    `left_out` counts texts that no shadow, or every one, was trained on.
+    """
+
+    shadows: int
+    left_out: int
+    area: EstimateDict
+    false_alarms: float
+    found: EstimateDict
+
+
 class LooksInfo(TypedDict):
     """Looks before the end: `made` of `planned`, on `examples` of `of`, and the level of the last."""
 
@@ -402,6 +415,7 @@ class Results(TypedDict):
     contrast: NotRequired[list[ContrastResult]]
     transfer: NotRequired[list[TransferResult]]
     looks: NotRequired[LooksInfo]
+    membership: NotRequired[MembershipInfo]
     checks: NotRequired[list[CheckResult]]
     stages: list[Stage]
     comparison: Comparison | None

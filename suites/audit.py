@@ -34,6 +34,7 @@ from suites.freezing import Freeze
 from suites.judgement import with_verdict
 from suites.preflight import recipes_of
 from suites.sets import Loaded
+from suites.shadows import train_shadows
 from suites.subject import victim_of, victim_on_record
 from suites.verdict import Verdict
 
@@ -122,6 +123,8 @@ def audit_run(
             folder.append(EVENT, models=evaluated_before(runs, folder))
         others = _surrogates(plan, spec, prepared, options.device)
         collect_evidence(plan, collector, others, gates)
+        if plan.audit.shadows and model is None:
+            train_shadows(plan, stage, prepared, collector)
         results = audit_results(folder)
         if baseline is not None:
             results["comparison"] = cast(

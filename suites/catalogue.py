@@ -28,6 +28,8 @@ CHECKS: dict[str, str] = {
     "gap.accuracy_train_test": "training minus test accuracy",
     "gap.loss_test_train": "test minus training loss",
     "gap.membership": "how often loss tells a training from a test text, minus one half",
+    "gap.membership_lira": "the same by shadow models (audit.shadows)",
+    "membership_found": "share of training texts that shadow models find at 1% false alarms",
     "gap.robust_train_test.ATTACK": "training minus test robust accuracy",
     "gap.shift.SET": "test accuracy minus that on a shifted set",
     "gap.seen_unseen": "robust accuracy under attacks trained on minus under the others",

@@ -29,6 +29,7 @@ from attacks.victims import equipped
 from harness.calibration import fit_temperature
 from harness.plan import PlanError
 from harness.prediction import predict
+from reports import membership
 from reports.errors import ReportError
 from reports.folder import RunFolder
 from reports.progress import Progress
@@ -156,15 +157,34 @@ class Collector:
         for result in results:
             self.folder.append(probing.BEHAVED, **probing.behaved(result))
 
+    def shadow(self, number: int, members: Sequence[str], shadow: Victim) -> None:
+        """What a model that was trained on other texts says to those that are measured."""
+        self.folder.append(membership.EVENT, number=number, members=list(members))
+        for split, examples in (("train", self.target.train), ("test", self.target.test)):
+            check = membership.shadow_check(number, split)
+            self._predictions(check, split, examples, shadow)
+
+    def has_shadow(self, number: int) -> bool:
+        """Whether a shadow said everything already."""
+        for split, examples in (("train", self.target.train), ("test", self.target.test)):
+            known = self._predicted.get(membership.shadow_check(number, split), {})
+            if any(example.id not in known for example in examples):
+                return False
+        return True
+
     def _predictions(
-        self, check: str, split: str, examples: Sequence[Example]
+        self,
+        check: str,
+        split: str,
+        examples: Sequence[Example],
+        victim: Victim | None = None,
     ) -> list[PredictionRecord]:
         known = self._predicted.setdefault(check, {})
         left = [example for example in examples if example.id not in known]
         if left:
             with self.stage(check):
-                victim = cast("Victim", self.target.victim)
-                logits = predict(victim, left, progress=self.progress, title=check)
+                asked = victim or cast("Victim", self.target.victim)
+                logits = predict(asked, left, progress=self.progress, title=check)
                 for example, row in zip(left, logits, strict=True):
                     record = prediction(check, split, example, row)
                     known[example.id] = record

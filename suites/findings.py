@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from attacks.recipe import edits
-from reports import gaps, slices, statistics, summaries
+from reports import gaps, membership, slices, statistics, summaries
 from reports.folder import RunFolder
+from reports.membership import lira_gap
 from reports.records import OutcomeRecord
 from reports.results import (
     AttackResult,
@@ -66,6 +67,10 @@ def audit_results(folder: RunFolder, kind: Kind = "audit") -> Results:
         *_gaps(predictions, campaigns, outcomes, seen, temperature),
         *cast("Any", sets.shift_gaps(splits, predictions)),
     ]
+    told = _membership(folder, events, predictions)
+    if told is not None:
+        results["membership"] = cast("Any", told)
+        results["gaps"].append(cast("Any", lira_gap(told)))
     contrast = sets.contrast_results(splits, predictions)
     if contrast:
         results["contrast"] = cast("Any", contrast)
@@ -113,6 +118,18 @@ def audit_results(folder: RunFolder, kind: Kind = "audit") -> Results:
     if frozen is not None:
         results["frozen"] = frozen
     return results
+
+
+def _membership(
+    folder: RunFolder,
+    events: Sequence[Mapping[str, Any]],
+    predictions: Mapping[str, Sequence[Any]],
+) -> dict[str, Any] | None:
+    numbers = [event["number"] for event in events if event["event"] == membership.EVENT]
+    checks = [membership.shadow_check(n, split) for n in numbers for split in ("train", "test")]
+    said = {check: folder.predictions(check) for check in checks}
+    found = membership.shadows(events, said)
+    return membership.lira(predictions["train"], predictions["test"], found)
 
 
 def _transferred(pair: tuple[str, str]) -> str:

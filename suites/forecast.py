@@ -84,6 +84,7 @@ def forecast(
         "queries": sum(attack["queries"] for attack in known),
         "seconds": sum(attack["seconds"] for attack in known),
         "unknown": len(planned) - len(known),
+        "shadows": audit.shadows,
         "gates": [
             _gate(gate, sizes, earlier, model, families, paired, audit.looks) for gate in plan.gates
         ],

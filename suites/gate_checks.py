@@ -21,9 +21,10 @@ _METRIC = re.compile(
     r"|(?P<rate>robust_accuracy|attack_success_rate)\.(?P<attack>[a-z0-9_-]+)(?:\.calibrated)?"
     r"|check\.(?P<check>[a-z0-9_-]+)(?:\.(?P<checked>[a-z0-9_-]+))?"
     r"|transfer_accuracy\.(?P<borrowed>[a-z0-9_-]+)"
+    r"|(?P<found>membership_found)"
     r"|noisy_accuracy\.(?:mean|[a-z-]+\.[1-5])"
     r"|behaviour_failures\.[a-z-]+"
-    r"|gap\.(?:accuracy_train_test|loss_test_train|membership|seen_unseen|calibration)"
+    r"|gap\.(?:accuracy_train_test|loss_test_train|membership|(?P<lira>membership_lira)|seen_unseen|calibration)"
     r"|gap\.robust_train_test\.(?P<both>[a-z0-9_-]+))"
 )
 
@@ -64,6 +65,11 @@ def check_gates(plan: Plan) -> None:
             raise PlanError(
                 f"{where}: '{match['attack']}' is not among audit.attacks, so it is never measured. "
                 f"Allowed: {', '.join(known)}."
+            )
+        if (match["lira"] or match["found"]) and not plan.audit.shadows:
+            raise PlanError(
+                f"{where}: '{gate.metric}' is told by shadow models, and audit.shadows is 0. Set it to "
+                "16, say: each is trained as the model was."
             )
         if match["borrowed"] is not None and not plan.audit.surrogates:
             raise PlanError(

@@ -58,6 +58,9 @@ def estimates(results: Mapping[str, Any]) -> dict[str, Estimate]:
     for entry in results.get("checks", []):
         name = ".".join(filter(None, (entry["name"], entry["attack"])))
         found[f"check.{name}"] = Estimate.from_dict(entry["estimate"])
+    if results.get("membership"):
+        told = results["membership"]["found"]
+        found["membership_found"] = Estimate.from_dict(told)
     for row in results.get("gaps", []):
         found[f"gap.{row['name']}"] = Estimate.from_dict(row["difference"])
     return found

@@ -17,6 +17,7 @@ from harness.session import Stage, data_of, section_of, stage_named, trains_noth
 from reports.storage import probe_writable
 from suites import probing, sets, slices, validity
 from suites.gate_checks import check_gates, check_looks, check_waivers
+from suites.shadows import check_shadows
 
 
 def check_hardening(plan: Plan, runs: Path) -> None:
@@ -190,6 +191,8 @@ def _check_audit_section(plan: Plan) -> None:
         check_looks(plan)
     if plan.audit.repeats > 1:
         _check_asked_only(plan)
+    if plan.audit.shadows:
+        check_shadows(plan)
     check_gates(plan)
     check_waivers(plan)
     own_resources(plan)

@@ -16,6 +16,8 @@ from tests.suites import project
 
 PAGE = (Path(__file__).parents[1] / "docs" / "plans.md").read_text(encoding="utf-8")
 
+HEAD = {"name": "page", "model": {"base": "-"}, "data": {"source": "-"}}
+
 
 def test_the_commands_of_the_page_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project.release(tmp_path)
@@ -33,10 +35,11 @@ def test_the_commands_of_the_page_work(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_the_tables_of_the_page_are_part_of_a_plan() -> None:
     blocks = [tomllib.loads(text) for text in re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)]
-    (waivers, sliced) = sorted(blocks, key=lambda block: "audit" in block)
+    (waivers,) = (block for block in blocks if "audit" not in block)
     assert list(waivers) == ["waivers"]
-    plan = parse_plan(
-        {"name": "page", "model": {"base": "-"}, "data": {"source": "-"}, **sliced}, "-"
-    )
+    (sliced,) = (block for block in blocks if "slices" in block.get("audit", {}))
+    plan = parse_plan({**HEAD, **sliced}, "-")
     assert [gate.name for gate in plan.gates] == ["robust_accuracy.pwws@negated", "clean_accuracy"]
     check_gates(plan)
+    (shadowed,) = (block for block in blocks if "shadows" in block.get("audit", {}))
+    check_gates(parse_plan({**HEAD, **shadowed}, "-"))

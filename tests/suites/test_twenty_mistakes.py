@@ -120,6 +120,9 @@ MISTAKES: dict[str, Spoil] = {
     ),
     "a gate on borrowed attacks without a surrogate": gate("transfer_accuracy.deepwordbug"),
     "a surrogate that is not there": instead(AUDIT, f'{AUDIT}\nsurrogates = ["./models/far"]'),
+    "shadows of a model that is not trained here": instead(AUDIT, f"{AUDIT}\nshadows = 16"),
+    "a gate on shadows that there are none of": gate("membership_found", "at_most = 0.1"),
+    "looks with a gate that any look decides": instead(AUDIT, f"{AUDIT}\nlooks = 4"),
     "a slice that says nothing": added('[[audit.slices]]\nname = "all"\n'),
     "a slice with no regular expression": added(
         '[[audit.slices]]\nname = "odd"\nmatches = "(not"\n'
