@@ -66,6 +66,7 @@ class Outcome:
         words: words in the original.
         queries: inputs the search asked to have scored, repeats included (raw).
         unique_queries: distinct inputs among them.
+        broken_after: the distinct inputs until the first that succeeded; None where none did.
         error: the traceback of an errored example.
         reference: what a victim that writes should have written.
         written_before, written_after: what it wrote for the two; labels and confidences are None then.
@@ -90,6 +91,7 @@ class Outcome:
     reference: str | None = None
     written_before: str | None = None
     written_after: str | None = None
+    broken_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

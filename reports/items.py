@@ -83,6 +83,7 @@ def _schema() -> Any:
             ("reference", text),
             ("written_before", text),
             ("written_after", text),
+            ("broken_after", whole),
         ]
     )
 

@@ -99,6 +99,8 @@ class OutcomeRecord:
             nothing was tried.
         confidence_before, confidence_after: the model's probability of the label.
         queries: inputs the search asked to have scored; `unique_queries`: the distinct ones among them.
+        broken_after: the distinct ones until one succeeded: as many would have done. None where none
+            did, and in records of releases that did not count them.
         reference: what a model that writes should have written.
         written_before, written_after: what it wrote; predictions and confidences are None then, and the
             label means nothing.
@@ -125,6 +127,7 @@ class OutcomeRecord:
     words: int = 0
     queries: int = 0
     unique_queries: int = 0
+    broken_after: int | None = None
     error: str | None = None
     reference: str | None = None
     written_before: str | None = None
@@ -177,6 +180,7 @@ class OutcomeRecord:
             "words": self.words,
             "queries": self.queries,
             "unique_queries": self.unique_queries,
+            "broken_after": self.broken_after,
             "error": self.error,
             "reference": self.reference,
             "written_before": self.written_before,
@@ -212,6 +216,7 @@ class OutcomeRecord:
             words=int(data.get("words") or 0),
             queries=int(data.get("queries") or 0),
             unique_queries=int(data.get("unique_queries") or 0),
+            broken_after=_whole(data.get("broken_after")),
             error=_text(data.get("error")),
             reference=_text(data.get("reference")),
             written_before=_text(data.get("written_before")),

@@ -148,6 +148,13 @@ class DoubtfulInfo(TypedDict):
     corrected_success_rate: EstimateDict
 
 
+class CurvePoint(TypedDict):
+    """Robust accuracy if an example may cost so many distinct queries."""
+
+    queries: int
+    robust_accuracy: EstimateDict
+
+
 class AttackResult(TypedDict):
     """One recipe against one model on one split.
 
@@ -169,6 +176,7 @@ class AttackResult(TypedDict):
     queries: dict[str, int]
     seconds: dict[str, float]
     words_changed: dict[str, float | None]
+    curve: NotRequired[list[CurvePoint]]
     written: NotRequired[WrittenInfo]
     doubtful: NotRequired[DoubtfulInfo]
 

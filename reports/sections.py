@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports import checks, doubtful, frozen, probes, slice_tables, tables
+from reports import checks, curve, doubtful, frozen, probes, slice_tables, tables
 from reports.view import Section
 
 ROBUST = (
@@ -82,6 +82,9 @@ def _attack_sections(
             title = "Attacks on the model before"
             earlier, _ = _by_split(comparison["before"]["attacks"])
             folded.append((title, tables.attacks(earlier, title)))
+        by_queries = curve.table(shown)
+        if by_queries is not None:
+            folded.append((f"{curve.TITLE}{after}", by_queries))
         found.append(
             Section(
                 "attacks",

@@ -220,6 +220,7 @@ def to_record(outcome: Outcome, campaign: Campaign) -> OutcomeRecord:
         words=outcome.words,
         queries=outcome.queries,
         unique_queries=outcome.unique_queries,
+        broken_after=outcome.broken_after,
         error=outcome.error,
         reference=outcome.reference,
         written_before=outcome.written_before,

@@ -13,6 +13,7 @@ CHECKS: dict[str, str] = {
     "calibration_error": "expected calibration error on the test examples, 15 bins",
     "brier_score": "mean squared distance of the probabilities to the label, 0 to 2",
     "robust_accuracy.ATTACK": "share of all attacked test examples that withstand the attack",
+    "robust_accuracy.ATTACK.within.QUERIES": "if an example may cost so many distinct queries",
     "robust_accuracy.union": "the same in the worst case over all attacks of the plan",
     "robust_accuracy.….calibrated": "against the temperature-calibrated victim",
     "attack_success_rate.ATTACK": "share of the attackable examples that the attack breaks",

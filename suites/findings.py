@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from attacks.recipe import edits
 from reports import gaps, membership, slices, statistics, summaries
+from reports.curve import curve
 from reports.folder import RunFolder
 from reports.membership import lira_gap
 from reports.records import OutcomeRecord
@@ -210,10 +211,21 @@ def _attack(
                 "victim": round(cost.get("victim_seconds", 0.0), 3),
                 "constraints": round(cost.get("constraint_seconds", 0.0), 3),
             },
+            **_curve(campaign, outcomes, summary),
             **_written(outcomes, campaign["recipe"]["parameters"]["goal"]["kind"]),
             **({} if (found := doubtful(outcomes)) is None else {"doubtful": found}),
         },
     )
+
+
+def _curve(
+    campaign: Mapping[str, Any],
+    outcomes: Sequence[OutcomeRecord],
+    summary: summaries.AttackSummary,
+) -> dict[str, Any]:
+    if summary.robust_accuracy.value is None:
+        return {}
+    return {"curve": curve(outcomes, campaign.get("query_budget"))}
 
 
 def _written(outcomes: Sequence[OutcomeRecord], goal: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 from harness.plan import Gate, Plan, PlanError
+from reports.curve import GRID
 from suites import probing, validity
 from suites.gate_bounds import PAIRED, check_bound
 from suites.looks import grows
@@ -19,6 +20,7 @@ _METRIC = re.compile(
     r"(?:clean_accuracy(?:\.(?P<set>[A-Za-z0-9_-]+))?|calibration_error|brier_score"
     r"|contrast_consistency\.(?P<contrast>[A-Za-z0-9_-]+)|gap\.shift\.(?P<shifted>[A-Za-z0-9_-]+)"
     r"|(?P<rate>robust_accuracy|attack_success_rate)\.(?P<attack>[a-z0-9_-]+)(?:\.calibrated)?"
+    r"(?:\.within\.(?P<within>\d+))?"
     r"|check\.(?P<check>[a-z0-9_-]+)(?:\.(?P<checked>[a-z0-9_-]+))?"
     r"|transfer_accuracy\.(?P<borrowed>[a-z0-9_-]+)"
     r"|(?P<found>membership_found)"
@@ -81,6 +83,8 @@ def check_gates(plan: Plan) -> None:
                 f"{where}: '{match['borrowed']}' is not among audit.attacks, so it is never measured. "
                 f"Allowed: {', '.join(plan.audit.attacks)}."
             )
+        if match["within"] is not None:
+            _check_within(plan, where, gate, match)
         if match["both"] is not None and match["both"] not in _attacked_twice(plan):
             raise PlanError(
                 f"{where}: '{match['both']}' is not run on training examples. Set audit.train_examples "
@@ -90,7 +94,7 @@ def check_gates(plan: Plan) -> None:
             _check_probed(plan, where, plain)
         if match["check"] is not None:
             _check_checked(plan, where, match["check"], match["checked"])
-        if gate.metric.endswith(".calibrated") and not plan.audit.calibrated:
+        if ".calibrated" in gate.metric and not plan.audit.calibrated:
             raise PlanError(f"{where}: '{gate.metric}' needs audit.calibrated = true.")
         check_bound(f"gates.{number}", gate)
 
@@ -108,6 +112,27 @@ def _check_slice(plan: Plan, number: int, gate: Gate, plain: str) -> None:
         raise PlanError(
             f"gates.{number}.slice: '{gate.metric}' is not measured by slice. Allowed: clean_accuracy, "
             "robust_accuracy.NAME, attack_success_rate.NAME."
+        )
+
+
+def _check_within(plan: Plan, where: str, gate: Gate, match: re.Match[str]) -> None:
+    """Raise PlanError for a number of queries that the curve is not read at."""
+    if match["rate"] != "robust_accuracy" or match["attack"] in ("union", "unseen"):
+        raise PlanError(
+            f"{where}: only the robust accuracy under one attack is read by queries. Allowed: "
+            "robust_accuracy.ATTACK.within.QUERIES."
+        )
+    if gate.slice is not None or gate.measured.startswith("gain."):
+        raise PlanError(
+            f"{where}: '{gate.metric}' is counted on all examples of one audit. Leave out slice, margin "
+            "and gain."
+        )
+    budget = plan.audit.query_budget
+    allowed = [queries for queries in GRID if budget is None or queries <= budget]
+    if int(match["within"]) not in allowed:
+        raise PlanError(
+            f"{where}: '{gate.metric}' is not read from the curve. Allowed behind within: "
+            f"{', '.join(map(str, allowed))}."
         )
 
 

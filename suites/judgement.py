@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, cast
 
 from harness.plan import Gate, Waiver
-from reports import slices
+from reports import curve, slices
 from reports.results import Results
 from reports.statistics import Estimate
 from suites import freezing, looks, probing, sets, transfer
@@ -53,6 +53,7 @@ def estimates(results: Mapping[str, Any]) -> dict[str, Estimate]:
             found[f"robust_accuracy.union{suffix}"] = Estimate.from_dict(union["robust_accuracy"])
     found.update(probing.estimates(results))
     found.update(slices.estimates(results))
+    found.update(curve.estimates(results))
     found.update(sets.estimates(results))
     found.update(transfer.estimates(results))
     for entry in results.get("checks", []):

@@ -61,6 +61,7 @@ class Attempt:
 
     The budget counts distinct inputs: asking twice for the same string costs nothing. Random numbers
     derive from (run seed, example id, recipe name), so neither order nor neighbours change them.
+    `broken_after` is how many distinct inputs had been scored when the first succeeded.
     `reach` is how many characters of each field the victim reads (None: all of them), `seed` the run's;
     `left_out` says whether a draft has kept anything back that is worth another visit. `judged` gives
     (score, succeeded) for a candidate and the victim's answer.
@@ -82,6 +83,7 @@ class Attempt:
         self.queries = 0
         self.first: Scored | None = None
         self.best: Scored | None = None
+        self.broken_after: int | None = None
         self.reach: Sequence[int] | None = None
         self.seed = seed
         self.left_out = False
@@ -120,6 +122,8 @@ class Attempt:
                 raise
         finally:
             self.queries += inner.queries
+            if self.broken_after is None:
+                self.broken_after = inner.broken_after
             assert inner.best is not None  # noqa: S101 - the original at least
             self.offer(inner.best)
         return inner.best
@@ -229,7 +233,7 @@ class Attempt:
         Raises BudgetSpent when not all of them fit the query budget and none that fits succeeds;
         if one does, the answers to those that fit are returned.
         """
-        affordable, new = self._affordable(candidates)
+        affordable, new, spent = self._affordable(candidates)
         results: list[Scored] = []
         if affordable:
             self.queries += len(affordable)
@@ -243,8 +247,10 @@ class Attempt:
                 answers = softmax(answers, self.temperature)
             results = [self._judge(c, a) for c, a in zip(affordable, answers, strict=True)]
         if not probing:
-            for scored in results:
+            for scored, queries in zip(results, spent, strict=True):
                 self.offer(scored)
+                if scored.succeeded and self.broken_after is None:
+                    self.broken_after = queries
         if len(affordable) < len(candidates) and (
             probing or not any(scored.succeeded for scored in results)
         ):
@@ -369,10 +375,15 @@ class Attempt:
             raise NothingToAttack
         return self.first
 
-    def _affordable(self, candidates: Sequence[Candidate]) -> tuple[list[Candidate], set[Inputs]]:
-        """The candidates that fit the budget, and the inputs among them that it was charged for."""
+    def _affordable(
+        self, candidates: Sequence[Candidate]
+    ) -> tuple[list[Candidate], set[Inputs], list[int]]:
+        """The candidates that fit the budget, the inputs among them that it was charged for, and what
+        had been spent with each candidate.
+        """
         kept: list[Candidate] = []
         charged: set[Inputs] = set()
+        spent: list[int] = []
         for candidate in candidates:
             known = candidate.strings in self._ledger
             if not self._ledger.charge(candidate.strings, self._budget):
@@ -380,7 +391,8 @@ class Attempt:
             if not known:
                 charged.add(candidate.strings)
             kept.append(candidate)
-        return kept, charged
+            spent.append(self._ledger.spent)
+        return kept, charged, spent
 
     def _judge(self, candidate: Candidate, answer: Floats | Written) -> Scored:
         score, succeeded = self.judged(candidate, answer)

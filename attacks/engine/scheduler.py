@@ -336,6 +336,7 @@ def _outcome(attempt: Attempt, status: Status, error: str | None) -> Outcome:
         words=len(words),
         queries=attempt.queries,
         unique_queries=attempt.unique_queries,
+        broken_after=attempt.broken_after,
         error=error,
         reference=example.reference,
         written_before=first.written.text if first and first.written else None,
