@@ -78,6 +78,7 @@ def test_suspects_are_confident_of_another_class(rows: list[tuple[int, list[floa
     assert margins == sorted(margins)
 
 
+@pytest.mark.slow
 def test_flipped_reviews_are_found_far_above_their_share() -> None:
     rows = load_split("bundle:rotten-tomatoes:train", group="movie").rows[:600]
     flipped = set(np.random.default_rng(0).choice(600, 30, replace=False).tolist())

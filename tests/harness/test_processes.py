@@ -91,6 +91,7 @@ def assert_alike(alone: dict[str, Any], two: dict[str, Any]) -> None:
         assert two["weights"][name] == pytest.approx(values, abs=2e-4), name
 
 
+@pytest.mark.slow
 def test_two_processes_come_to_what_one_does(tmp_path: Path) -> None:
     for alone, two in results(tmp_path, QUICK).values():
         assert_alike(alone, two)

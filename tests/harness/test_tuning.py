@@ -121,6 +121,7 @@ def test_a_killed_search_goes_on_as_if_nothing_had_been(
     assert tried(tmp_path / "runs") == whole
 
 
+@pytest.mark.slow
 def test_a_hopeless_training_is_stopped_early(tmp_path: Path) -> None:
     section = f'trials = 8\nstartup = 2\nmetric = "loss"\n[tune.space]\n{LEARNS}'
     found = search(tmp_path, section)

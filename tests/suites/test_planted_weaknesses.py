@@ -130,6 +130,7 @@ def test_without_the_checks_a_masked_model_would_pass_where_the_honest_one_fails
     assert {gate["verdict"] for gate in rest} == {"pass"}
 
 
+@pytest.mark.slow
 def test_the_mean_of_several_answers_takes_the_luck_out_of_a_randomised_model(
     tmp_path: Path,
 ) -> None:
