@@ -88,15 +88,16 @@ class Slice(Section):
 
 
 class LabelledSet(Section):
-    """Further labelled texts that the model is asked about, and never trained on.
+    """Further labelled texts that the model is asked about. No training reads them; that none of them
+    stands in the training texts as well is for their owner to see to.
 
     Attributes:
         name: what gates and reports call it.
         source: where the texts come from, as data.source.
         kind: "shifted" for texts of another domain or time; "contrast" for small edits of texts that
             change what is right, in sets that count as right only as a whole (Gardner et al. 2020).
-        text, label, group: its columns; those of the data where left out. Of a contrast set the group is
-            what tells which texts belong together.
+        text, label: its columns; those of the data where left out.
+        group: column whose values name families of texts; of a contrast set, the texts of one set.
         limit: at most so many rows, drawn by seed; of a contrast set, so many groups.
     """
 

@@ -19,8 +19,9 @@ class Gate(Section):
         slice: counts the texts of this slice of the audit alone.
         at_least, at_most: the bound; exactly one of the two, or a margin.
         margin: by how much the metric may be lower than that of the baseline at most, paired by example.
-        evidence: "interval" (the nearer end of the 95% interval must meet the bound; where it does not
-            but the farther end does, the gate is inconclusive) or "point".
+        evidence: "interval" (the nearer end of the 95% interval must meet the bound, and of a plain rate
+            that of the exact one too; where it does not but the farther end does, the gate is
+            inconclusive) or "point".
         on_missing: what a missing value means.
         why: the reason for the bound; shown in the report.
     """

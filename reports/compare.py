@@ -192,7 +192,7 @@ def _unlike_data(before: Side, after: Side, splits: set[str]) -> list[str]:
 
 
 def _unlike_recipe(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
-    left, right = a["recipe"], b["recipe"]
+    left, right = ({**side["recipe"], "query_budget": side.get("query_budget")} for side in (a, b))
     return [
         f"{key} is {left.get(key)!r} against {right.get(key)!r}"
         for key in sorted(left.keys() | right.keys())

@@ -126,6 +126,7 @@ class CleanInfo(TypedDict):
     loss: EstimateDict
     ece: EstimateDict
     brier: NotRequired[EstimateDict]
+    unanswered: NotRequired[int]
 
 
 class WrittenInfo(TypedDict):
@@ -169,6 +170,7 @@ class AttackResult(TypedDict):
     calibrated: bool
     split: str
     recipe: dict[str, Any]
+    query_budget: NotRequired[int | None]
     counts: dict[str, int]
     accuracy: EstimateDict
     robust_accuracy: EstimateDict
@@ -403,7 +405,7 @@ class FrozenInfo(TypedDict):
 
 
 class Results(TypedDict):
-    """The whole of results.json."""
+    """The whole of results.json. `limited`: fewer examples were attacked than the plan asks for."""
 
     schema: str
     version: int
@@ -422,6 +424,7 @@ class Results(TypedDict):
     slices: NotRequired[list[SliceResult]]
     contrast: NotRequired[list[ContrastResult]]
     transfer: NotRequired[list[TransferResult]]
+    limited: NotRequired[bool]
     looks: NotRequired[LooksInfo]
     membership: NotRequired[MembershipInfo]
     checks: NotRequired[list[CheckResult]]

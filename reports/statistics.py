@@ -21,7 +21,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 LEVEL = 0.95
+WILSON = "Wilson"
+"""How the interval of a rate of independent examples is made."""
 RESAMPLES = 9_999
+ALIKE = "all values are alike, so that the sample does not say how sure their mean is"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ def rate(count: float, n: float, *, level: float = LEVEL) -> Estimate:
     if not 0 <= count <= n:
         raise ValueError(f"a rate needs 0 <= count <= n; got {count} of {n}")
     low, high = _wilson(count / n, n, level)
-    return Estimate(count / n, low, high, int(n), count, "Wilson", level)
+    return Estimate(count / n, low, high, int(n), count, WILSON, level)
 
 
 def rate_of(
@@ -117,6 +120,8 @@ def mean(
     centre = math.fsum(values) / n
     if n < 2:
         return Estimate(centre, None, None, n, None, "", level, "one value has no interval")
+    if min(values) == max(values):
+        return Estimate(centre, None, None, n, None, "", level, ALIKE)
     from scipy import stats
 
     error = math.sqrt(math.fsum((value - centre) ** 2 for value in values) / (n - 1) / n)
@@ -143,6 +148,9 @@ def bootstrap(
     if len(sums) < 2:
         reason = "one family has no interval" if groups is not None else "one value has no interval"
         return Estimate(centre, None, None, n, None, "", level, reason)
+
+    if min(values) == max(values):
+        return Estimate(centre, None, None, n, None, "", level, ALIKE)
 
     def ratio(sums: Any, sizes: Any, axis: int = -1) -> Any:
         return sums.sum(axis=axis) / sizes.sum(axis=axis)
@@ -176,18 +184,17 @@ def paired_difference(
     drawn = bootstrap(
         values, groups, level=level, seed=seed, resamples=resamples, method="percentile"
     )
-    ends = _ends(drawn)
-    if ends is None or not {float(value) for value in (*before, *after)} <= {0.0, 1.0}:
+    if drawn.value is None or not {float(value) for value in (*before, *after)} <= {0.0, 1.0}:
         return drawn
     effective = float(len(values)) if groups is None else _effective_size(values, groups)[0]
     low, high = _bonett_price(values, effective, level)
     return Estimate(
-        ends[0],
-        min(ends[1], low),
-        max(ends[2], high),
+        drawn.value,
+        low if drawn.low is None else min(drawn.low, low),
+        high if drawn.high is None else max(drawn.high, high),
         drawn.n,
         None,
-        f"paired {drawn.method}, at least Bonett-Price",
+        f"paired {drawn.method}, at least Bonett-Price" if drawn.method else "Bonett-Price",
         level,
     )
 

@@ -65,12 +65,13 @@ class AttackSummary:
 
 @dataclass(frozen=True, slots=True)
 class CleanSummary:
-    """What a model came to on unaltered examples."""
+    """What a model came to on unaltered examples; `unanswered` got no finite answer."""
 
     accuracy: Estimate
     loss: Estimate
     ece: Estimate
     brier: Estimate
+    unanswered: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """An entry of "clean" in results.json."""
@@ -79,6 +80,7 @@ class CleanSummary:
             "loss": self.loss.to_dict(),
             "ece": self.ece.to_dict(),
             "brier": self.brier.to_dict(),
+            "unanswered": self.unanswered,
         }
 
 
@@ -165,6 +167,7 @@ def summarize_clean(
         loss=loss,
         ece=_calibration(predictions, temperature),
         brier=_brier(predictions, temperature),
+        unanswered=sum(p.predicted is None for p in predictions),
     )
 
 

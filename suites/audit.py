@@ -106,6 +106,7 @@ def audit_run(
         )
     spec = model or model_of(plan, stage)
     prepared = data_of(plan)
+    further = sets.load_sets(plan, prepared.labels)
     with start_or_resume(
         runs,
         f"{plan.name}-audit-{stage}",
@@ -116,13 +117,17 @@ def audit_run(
         details={"stage": stage, "model": spec},
     ) as folder:
         began(folder.path)
+        limits = [event["limit"] for event in folder.events() if event["event"] == "limit"]
+        if (limits[-1] if limits else None) != options.limit:
+            folder.append("limit", limit=options.limit)
         if options.frozen is not None:
-            freezing.put_on_record(folder, options.frozen, plan)
-        collector = _collector(plan, spec, prepared, folder, progress, options)
+            others = freezing.beside_the_plan(options.frozen, texts_of(prepared, further), model)
+            freezing.put_on_record(folder, options.frozen, plan, others)
+        collector = _collector(plan, spec, prepared, further, folder, progress, options)
         if all(event["event"] != EVENT for event in folder.events()):
             folder.append(EVENT, models=evaluated_before(runs, folder))
-        others = _surrogates(plan, spec, prepared, options.device)
-        collect_evidence(plan, collector, others, gates)
+        surrogates = _surrogates(plan, spec, prepared, options.device)
+        collect_evidence(plan, collector, surrogates, gates)
         if plan.audit.shadows and model is None:
             train_shadows(plan, stage, prepared, collector)
         results = audit_results(folder)
@@ -130,7 +135,7 @@ def audit_run(
             results["comparison"] = cast(
                 "Any", compare_runs(RunFolder.open(baseline), folder, after=results)
             )
-        verdict = with_verdict(results, gates, options.limit is not None, plan.waivers)
+        verdict = with_verdict(results, gates, plan.waivers)
         files = file_hashes(plan.resources.resolve())
         folder.write_manifest(manifest.collect(seeds={"run": plan.seed}, files=files))
         folder.finish(results)
@@ -143,13 +148,13 @@ def _collector(
     plan: Plan,
     spec: str,
     prepared: Prepared,
+    further: Sequence[Loaded],
     folder: RunFolder,
     progress: Progress,
     options: AuditOptions,
 ) -> Collector:
     audit = plan.audit
     cache = Cache.at(options.cache)
-    further = sets.load_sets(plan, prepared.labels)
     victim = victim_on_record(
         folder,
         spec,
@@ -205,6 +210,12 @@ def _draw_card(spec: str, folder: RunFolder, progress: Progress) -> None:
             write_card(Path(spec), record, folder)
         except ReportError as error:
             progress.say(f"The model's card was not drawn: {error}")
+
+
+def texts_of(prepared: Prepared, further: Sequence[Loaded]) -> dict[str, str]:
+    """Fingerprints of the splits and the further sets, by name."""
+    splits = data_info(prepared.report, further)["splits"]
+    return {name: split["fingerprint"] for name, split in splits.items()}
 
 
 def data_info(report: DataReport, further: Sequence[Loaded] = ()) -> dict[str, Any]:

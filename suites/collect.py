@@ -84,7 +84,10 @@ def _enough(
     """Whether the attacks may end with this look; asked once, and then as it is on record."""
     folder = collector.folder
     for event in folder.events():
-        if event["event"] == looks.EVENT and event["made"] == number:
+        known = (number, sizes[number - 1], sizes[-1])
+        if event["event"] == looks.EVENT and known == tuple(
+            event[key] for key in ("made", "examples", "of")
+        ):
             return bool(event["decided"])
     level = looks.levels(sizes)[number - 1]
     began = date.fromisoformat(folder.started()["time"][:10])

@@ -12,6 +12,7 @@ from typing import Any
 from attacks.models import Model, Victim
 from attacks.outcomes import Example
 from attacks.recipe import Recipe
+from attacks.victims.averaged import Averaged
 from reports.records import OutcomeRecord
 from suites import validity
 from suites.outcome_store import OutcomeStore, digest
@@ -60,7 +61,8 @@ class Doubts:
         self, asked: Asked, recipe: Recipe, campaign: str, outcomes: Sequence[OutcomeRecord]
     ) -> Iterator[str]:
         for name in self.names:
-            check = validity.load(name)
+            repeats = self.victim.repeats if isinstance(self.victim, Averaged) else 1
+            check = validity.load(name, repeats)
             if isinstance(check, ModelCheck):
                 measure = _bound(check.measure, asked)
                 entry = self._entry(check, None, "", asked.attacked, measure)

@@ -125,6 +125,13 @@ class Collector:
         known = self._predicted.get(check, {})
         if all(example.id in known for example in examples):
             return
+        for event in self.folder.events():
+            mine = event["event"] == transfer.EVENT and event["surrogate"] == name
+            if mine and event["fingerprint"] != surrogate.fingerprint:
+                raise PlanError(
+                    f"The surrogate {name} is not the one that the run {self.folder.id} began with: its "
+                    "weights have changed. Start a new run without --resume."
+                )
         with self.stage(check), self.cache:
             borrowed = transfer.borrow(
                 surrogate,

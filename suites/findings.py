@@ -106,6 +106,8 @@ def audit_results(folder: RunFolder, kind: Kind = "audit") -> Results:
     test = [o for check, os in outcomes.items() if campaigns[check]["split"] == "test" for o in os]
     results["examples"] = summaries.worst_examples(test)
     earlier = _last(events, EVENT).get("models", [])
+    if _last(events, "limit").get("limit") is not None:
+        results["limited"] = True
     looked = looks.recorded(events)
     if looked is not None:
         results["looks"] = cast("Any", looked)
@@ -204,6 +206,7 @@ def _attack(
             "calibrated": campaign["calibrated"],
             "split": campaign["split"],
             "recipe": campaign["recipe"],
+            "query_budget": campaign.get("query_budget"),
             **summary.to_dict(),
             "queries": queries,
             "seconds": {

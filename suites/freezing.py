@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -39,6 +40,7 @@ class Freeze:
         release: of Withstand.
         plan: the resolved plan as plain values.
         history: date and digest of earlier freezes, the oldest first.
+        texts: fingerprints of the splits and sets as they were then, by name.
     """
 
     digest: str
@@ -46,6 +48,7 @@ class Freeze:
     release: str
     plan: Mapping[str, Any]
     history: tuple[Mapping[str, str], ...] = ()
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 def freeze_path(plan: Path) -> Path:
@@ -54,8 +57,18 @@ def freeze_path(plan: Path) -> Path:
     return plan.with_name(f"{stem}.frozen.json")
 
 
-def freeze(plan: Plan, path: Path, *, again: bool, now: datetime | None = None) -> Freeze:
+def freeze(
+    plan: Plan,
+    path: Path,
+    *,
+    again: bool,
+    now: datetime | None = None,
+    texts: Mapping[str, str] | None = None,
+) -> Freeze:
     """Freeze the plan of the file `path`; the earlier freezes of the file are kept in the history.
+
+    Args:
+        texts: fingerprints of the splits and sets, by name.
 
     Raises PlanError where it was frozen before and not `again`.
     """
@@ -73,6 +86,7 @@ def freeze(plan: Plan, path: Path, *, again: bool, now: datetime | None = None) 
         version("withstand"),
         plan.model_dump(mode="json"),
         (*(before.history if before else ()), *kept),
+        dict(texts or {}),
     )
     content = {
         "format": FORMAT,
@@ -81,6 +95,7 @@ def freeze(plan: Plan, path: Path, *, again: bool, now: datetime | None = None) 
         "date": found.date,
         "release": found.release,
         "history": list(found.history),
+        "texts": dict(found.texts),
         "plan": found.plan,
     }
     write_atomic(file, to_json(content, indent=1) + "\n")
@@ -107,6 +122,7 @@ def read_freeze(path: Path) -> Freeze | None:
             found["release"],
             dict(found["plan"]),
             tuple({"date": str(e["date"]), "digest": str(e["digest"])} for e in found["history"]),
+            {str(name): str(digest) for name, digest in found.get("texts", {}).items()},
         )
     except (KeyError, TypeError, ValueError):
         raise PlanError(f"{file} is not a frozen plan of version {VERSION}. {way}") from None
@@ -133,14 +149,35 @@ def deviations(frozen: Freeze, plan: Plan) -> list[Deviation]:
     ]
 
 
-def put_on_record(folder: RunFolder, frozen: Freeze, plan: Plan) -> None:
+def beside_the_plan(
+    frozen: Freeze, texts: Mapping[str, str], override: str | None
+) -> list[Deviation]:
+    """What a run does otherwise than frozen though the plan is the same.
+
+    Args:
+        texts: fingerprints of the splits and sets as they are now.
+        override: a model that was named in the place of the plan's.
+    """
+    found: list[Deviation] = [
+        {"key": f"data.{name}.texts", "frozen": digest[:16], "now": texts.get(name, "none")[:16]}
+        for name, digest in frozen.texts.items()
+        if texts.get(name) != digest
+    ]
+    if override is not None:
+        found.append({"key": "model (--model)", "frozen": None, "now": override})
+    return found
+
+
+def put_on_record(
+    folder: RunFolder, frozen: Freeze, plan: Plan, others: Sequence[Deviation] = ()
+) -> None:
     """Record a freeze and what deviates from it as the run's event; once, unless it was changed."""
     found = {
         "digest": frozen.digest,
         "date": frozen.date,
         "release": frozen.release,
         "history": [dict(entry) for entry in frozen.history],
-        "deviations": [dict(entry) for entry in deviations(frozen, plan)],
+        "deviations": [dict(entry) for entry in (*deviations(frozen, plan), *others)],
     }
     last = _last(folder.events())
     if last is None or any(last.get(key) != value for key, value in found.items()):
@@ -168,7 +205,7 @@ def doubts(frozen: FrozenInfo | None) -> list[str]:
     if frozen is None:
         return []
     found = []
-    changed = [e["key"] for e in frozen["deviations"] if e["key"].split(".")[0] in DECIDING]
+    changed = [e["key"] for e in frozen["deviations"] if re.split(r"[. ]", e["key"])[0] in DECIDING]
     if changed:
         found.append(
             f"the plan was changed after it was frozen on {frozen['date']}: {', '.join(changed)}"

@@ -94,7 +94,8 @@ def check_gates(plan: Plan) -> None:
             _check_probed(plan, where, plain)
         if match["check"] is not None:
             _check_checked(plan, where, match["check"], match["checked"])
-        if ".calibrated" in gate.metric and not plan.audit.calibrated:
+        calibrated = ".calibrated" in gate.metric or plain == "gap.calibration"
+        if calibrated and not plan.audit.calibrated:
             raise PlanError(f"{where}: '{gate.metric}' needs audit.calibrated = true.")
         check_bound(f"gates.{number}", gate)
 

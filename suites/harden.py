@@ -130,7 +130,7 @@ def _conclude(
     results["stages"] = [
         {"name": e["name"], "seconds": e["seconds"]} for e in events if e["event"] == "stage"
     ]
-    verdict = with_verdict(results, plan.gates, options.limit is not None, plan.waivers)
+    verdict = with_verdict(results, plan.gates, plan.waivers)
     folder.write_manifest(collect(seeds={"run": plan.seed}))
     folder.finish(results)
     return Hardening(folder.path, verdict, results)

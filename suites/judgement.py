@@ -19,10 +19,8 @@ from suites.verdict import Verdict, decide
 def estimates(results: Mapping[str, Any]) -> dict[str, Estimate]:
     """Every number that a gate can name, by metric name, from results.json alone.
 
-    `clean_accuracy`, `robust_accuracy.ATTACK`, `robust_accuracy.union`,
-    `attack_success_rate.ATTACK`, each attack's also with `.calibrated`; `check.NAME` and
-    `check.NAME.ATTACK`; `gap.NAME`; `noisy_accuracy.…` and `behaviour_failures.…`; and where a
-    baseline is compared, the same names behind `before.`, and `gain.…` for the paired differences.
+    `withstand ls checks` lists them. Those of a slice end in `@SLICE`; where a baseline is compared, the
+    baseline's stand behind `before.`, and the paired differences behind `gain.`.
     """
     found: dict[str, Estimate] = {}
     comparison = results.get("comparison")
@@ -67,20 +65,17 @@ def estimates(results: Mapping[str, Any]) -> dict[str, Estimate]:
     return found
 
 
-def problems(
-    results: Mapping[str, Any], limited: bool = False, gates: Sequence[Gate] = ()
-) -> list[str]:
+def problems(results: Mapping[str, Any], gates: Sequence[Gate] = ()) -> list[str]:
     """Whatever makes the evidence incomplete, in words: each turns a pass into inconclusive.
 
     A check's doubt is one where a gate rests on what is doubted.
     """
-    found = []
-    if limited:
-        found.append("partial run: fewer examples than the plan asks for (--limit)")
-    found += freezing.doubts(results.get("frozen"))
+    found = freezing.doubts(results.get("frozen"))
     sides = {"": results}
     if results.get("comparison"):
         sides = {which: results["comparison"][which] for which in ("before", "after")}
+    if any(side.get("limited") for side in sides.values()):
+        found.insert(0, "partial run: fewer examples than the plan asks for (--limit)")
     for which, side in sides.items():
         said = [
             *judging.doubts(side, gates, which),
@@ -88,6 +83,7 @@ def problems(
             *transfer.problems(side),
             *_no_better_than_guessing(side),
             *_errored(side),
+            *_unanswered(side),
         ]
         found += [f"{which}: {line}" if which else line for line in said]
     return found
@@ -102,6 +98,13 @@ def _errored(side: Mapping[str, Any]) -> Iterator[str]:
                 f"{errored} of {attack['counts']['total']} examples errored under "
                 f"{attack['name']}{form} on {attack['split']}"
             )
+
+
+def _unanswered(side: Mapping[str, Any]) -> Iterator[str]:
+    """NaN is no wrong answer: it would make a gap small, or the half of a comparison better."""
+    for split, clean in side.get("clean", {}).items():
+        if clean.get("unanswered"):
+            yield f"{clean['unanswered']} answers to unaltered {split} texts are not finite"
 
 
 def _no_better_than_guessing(results: Mapping[str, Any]) -> list[str]:
@@ -137,7 +140,6 @@ def guessing(accuracy: Estimate, labels: Mapping[str, int]) -> str | None:
 def with_verdict(
     results: Results,
     gates: Sequence[Gate],
-    limited: bool = False,
     waivers: Sequence[Waiver] = (),
     today: date | None = None,
 ) -> Verdict:
@@ -147,7 +149,7 @@ def with_verdict(
     """
     if waivers and today is None:
         today = date.fromisoformat(results["run"]["created"][:10])
-    doubts = problems(results, limited, gates)
+    doubts = problems(results, gates)
     stricter = looks.factors(gates, results.get("looks"))
     verdict = decide(gates, estimates(results), doubts, waivers, today, stricter)
     results["verdict"] = cast(

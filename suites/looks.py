@@ -38,8 +38,14 @@ def levels(sizes: Sequence[int]) -> tuple[float, ...]:
 
 
 def grows(metric: str) -> bool:
-    """Whether a metric is counted on the attacked examples, of which there are more at each look."""
-    return metric.startswith(("robust_accuracy", "attack_success_rate"))
+    """Whether a metric is counted on the attacks of the test split, and looked at as they run."""
+    return metric.startswith(("robust_accuracy", "attack_success_rate", "gap.seen_unseen"))
+
+
+def stopped(metric: str) -> bool:
+    """Whether what a metric counts depends on where the attacks ended."""
+    after = ("transfer_accuracy", "gap.robust_train_test", "check.")
+    return grows(metric) or metric.startswith(after)
 
 
 def factors(gates: Sequence[Gate], found: Mapping[str, Any] | None) -> dict[str, float]:
@@ -50,7 +56,7 @@ def factors(gates: Sequence[Gate], found: Mapping[str, Any] | None) -> dict[str,
     """
     if found is None:
         return {}
-    return {g.measured: ONE_SIDED / found["level"] for g in gates if grows(g.measured)}
+    return {g.measured: ONE_SIDED / found["level"] for g in gates if stopped(g.measured)}
 
 
 def decided(
@@ -60,11 +66,19 @@ def decided(
     waivers: Sequence[Waiver] = (),
     today: date | None = None,
 ) -> bool:
-    """Whether the gates on attacks are all met by this level, or one that is not waived is missed."""
-    asked = [gate for gate in gates if grows(gate.measured)]
+    """Whether every gate on attacks is met or missed by this level, or one that is not waived is missed.
+
+    The others take part as gates that are not decided: what they come to in the end can only help. A
+    value that is not there yet may come with the next examples, whatever its gate says of that.
+    """
+    known = {name: estimate for name, estimate in estimates.items() if grows(name)}
+    asked = [gate.model_copy(update={"on_missing": "inconclusive"}) for gate in gates]
     stricter = factors(asked, {"level": level})
-    found = decide(asked, estimates, (), waivers, today, stricter)
-    return bool(asked) and found.value != "inconclusive"
+    judged = decide(asked, known, (), waivers, today, stricter).gates
+    on_attacks = [result for result in judged if grows(result.gate.measured)]
+    if any(result.verdict == "fail" and result.waiver is None for result in on_attacks):
+        return True
+    return bool(on_attacks) and all(result.verdict != "inconclusive" for result in on_attacks)
 
 
 def recorded(events: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:

@@ -1,8 +1,8 @@
 """Outcomes of attacks that earlier sessions ran, and what checks counted, in an SQLite file.
 
 An outcome is known by what decides it: the victim's weights, the recipe with its parameters and the
-models beside it, the seed, the temperature, the query budget, the example's id, text and label, and the
-version of Withstand. Errors are not kept, so that they are tried again.
+models beside it, the seed, the temperature, the query budget, the example's id, text, label and group,
+and the version of Withstand. Errors are not kept, so that they are tried again.
 """
 
 from __future__ import annotations
@@ -102,6 +102,9 @@ class OutcomeStore:
 
 
 def digest(example: Example) -> str:
-    """SHA-256 of an example's id, text and label."""
-    content = json.dumps([example.id, list(example.text.strings), example.label])
+    """SHA-256 of an example's id, text, label and group."""
+    text = example.text
+    content = json.dumps(
+        [example.id, list(text.strings), sorted(text.frozen_fields), example.label, example.group]
+    )
     return hashlib.sha256(content.encode()).hexdigest()

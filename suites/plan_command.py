@@ -42,8 +42,14 @@ def freeze(
 ) -> None:
     """Write down the plan and the date beside it: an audit then says whether that plan was run."""
     from harness.plan import read_plan
+    from harness.session import data_of
+    from suites.audit import texts_of
     from suites.freezing import freeze as run
     from suites.freezing import freeze_path
+    from suites.sets import load_sets
 
-    found = run(read_plan(plan), plan, again=again)
+    read = read_plan(plan)
+    prepared = data_of(read)
+    texts = texts_of(prepared, load_sets(read, prepared.labels))
+    found = run(read, plan, again=again, texts=texts)
     typer.echo(f"Frozen on {found.date}: SHA-256 {found.digest}\nWritten: {freeze_path(plan)}")

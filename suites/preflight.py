@@ -162,6 +162,9 @@ def chosen_stage(plan: Plan, stage: str | None) -> Stage:
 
 def _check_audit_section(plan: Plan) -> None:
     check_attacks([("audit.attacks", name) for name in plan.audit.attacks])
+    for name in plan.audit.attacks:
+        if plan.audit.attacks.count(name) > 1:
+            raise PlanError(f"audit.attacks: '{name}' stands there twice. Name each attack once.")
     for name, settings in plan.audit.settings.items():
         if name not in plan.audit.attacks:
             raise PlanError(

@@ -7,7 +7,7 @@ records.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from attacks.behaviour import BehaviouralTest, sentiment
@@ -120,8 +120,14 @@ def noise_results(
     first = next(iter(by_check.values()))
     # An example counts by the share of its noisy forms that are right, so that forms are no examples.
     shares = [sum(right[r.example_id]) / len(right[r.example_id]) for r in first]
-    mean = statistics.mean(shares, families(first), method="bca")
-    return {"mean": mean.to_dict(), "entries": entries}
+    return {"mean": _mean_share(shares, families(first)).to_dict(), "entries": entries}
+
+
+def _mean_share(shares: Sequence[float], groups: Sequence[Hashable] | None) -> Estimate:
+    """The mean of shares; where every form of every text is right, or wrong, they count as flags."""
+    if set(shares) in ({0.0}, {1.0}):
+        return statistics.rate_of([share == 1.0 for share in shares], groups)
+    return statistics.mean(shares, groups, method="bca")
 
 
 def behaviour_results(events: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

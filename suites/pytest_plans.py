@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from harness.plan import Gate, Plan, read_plan
-from harness.session import Stage
+from harness.session import Stage, data_of
 from reports.folder import RunFolder
 from reports.progress import Quiet
 from reports.results import Results
-from suites.audit import model_of
+from reports.storage import read_json
+from suites.audit import model_of, texts_of
 from suites.freezing import Freeze, read_freeze
 from suites.gate_bounds import PAIRED
 from suites.judgement import with_verdict
 from suites.measured import InconclusiveError
 from suites.pytest_fixtures import folder
 from suites.pytest_settings import MARK, PROPERTY, setting, switched
+from suites.sets import load_sets
 
 
 class GateError(Exception):
@@ -145,11 +148,13 @@ def audited(
 def _known(
     plan: Plan, stage: Stage, runs: Path, baseline: Path | None, frozen: Freeze | None
 ) -> Path | None:
-    """The newest whole audit of this plan and stage, of the weights that lie there now.
+    """The newest whole audit of this plan and stage, of the weights and texts that lie there now.
 
     With a baseline, one that was compared with it; of a frozen plan, one that ran when it was frozen.
     """
     output = Path(model_of(plan, stage))
+    prepared = data_of(plan)
+    texts = texts_of(prepared, load_sets(plan, prepared.labels))
     for path in sorted(runs.iterdir(), reverse=True) if runs.is_dir() else ():
         if not (path / "results.json").is_file():
             continue
@@ -157,9 +162,11 @@ def _known(
         began = run.started()
         if (began.get("kind"), began.get("stage")) != ("audit", stage) or not run.is_finished:
             continue
-        if began.get("plan_digest") != plan.digest or "--limit" in began.get("command", ()):
+        if began.get("plan_digest") != plan.digest:
             continue
         results = run.results()
+        if results.get("limited") or _release(path) != version("withstand"):
+            continue
         compared = results["comparison"]
         against = compared["before"]["run"]["id"] if compared else None
         if against != (baseline.name if baseline else None):
@@ -167,10 +174,19 @@ def _known(
         side = compared["after"] if compared else results
         if frozen is not None and (results.get("frozen") or {}).get("date") != frozen.date:
             continue
+        splits = (side["data"] or {}).get("splits", {})
+        if texts != {name: split["fingerprint"] for name, split in splits.items()}:
+            continue
         files = side["model"]["files"]
         if files and all(_same(output / name, digest) for name, digest in files.items()):
             return path
     return None
+
+
+def _release(run: Path) -> str | None:
+    """The release of Withstand that made a run."""
+    found: str | None = read_json(run / "manifest.json").get("versions", {}).get("withstand")
+    return found
 
 
 def _same(path: Path, digest: str) -> bool:

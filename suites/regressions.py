@@ -13,7 +13,7 @@ from attacks.models import Victim
 from harness.errors import HarnessError
 from reports.folder import RunFolder
 from reports.progress import Progress
-from suites.shrinking import Shrunk, shrink
+from suites.shrinking import Shrunk, fooling, shrink
 from suites.subject import named_victim
 
 HEAD = '''"""Texts that broke {model} in {run}, each with the fewest edits that still do.
@@ -75,7 +75,7 @@ def shrink_run(
         )
     spec = model or _model(run)
     victim = named_victim(spec, _max_length(run), device)
-    successes = [o for o in outcomes if o.status == "succeeded" and o.perturbed is not None]
+    successes = fooling(outcomes)
     found = shrink(victim, successes, progress=progress)
     kept = {shrunk.example_id for shrunk in found}
     return Shrinking(
@@ -146,8 +146,13 @@ def _max_length(run: RunFolder) -> int | None:
 
 
 def answer(victim: Victim, strings: Sequence[str]) -> str:
-    """The label name that a model gives to one text, field by field."""
+    """The label name that a model gives to one text, field by field.
+
+    Raises ValueError for an answer that is no number: it is right about nothing.
+    """
     import numpy as np
 
     rows = np.asarray(victim.run(victim.encode([tuple(strings)])))
+    if not np.isfinite(rows[0]).all():
+        raise ValueError(f"the model's answer is not finite: {rows[0].tolist()}")
     return victim.labels[int(rows[0].argmax())]

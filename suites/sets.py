@@ -9,7 +9,6 @@ Boundaries via Contrast Sets, Findings of EMNLP 2020).
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -64,7 +63,7 @@ def load_sets(plan: Plan, labels: Sequence[str]) -> tuple[Loaded, ...]:
                 section.source,
                 text=section.text or plan.data.text,
                 label=section.label or plan.data.label,
-                group=section.group or (plan.data.group if not section.text else None),
+                group=section.group,
                 labels=labels,
                 name=section.name,
             )
@@ -83,11 +82,16 @@ def _check_contrast(where: str, section: LabelledSet, split: Split) -> None:
             f"{where}.group: {len(alone)} of {len(split)} rows have nothing in '{section.group}', so "
             "that it is not known which texts they belong to."
         )
-    sizes = Counter(row.group for row in split.rows)
-    if max(sizes.values(), default=0) < 2:
+    labels: dict[str | None, set[int]] = {}
+    for row in split.rows:
+        labels.setdefault(row.group, set()).add(row.label)
+    alike = [group for group, found in labels.items() if len(found) < 2]
+    if alike:
         raise PlanError(
-            f"{where}.group: no two texts have the same '{section.group}', so there are no sets. Name "
-            "the column that an edited text shares with its original."
+            f"{where}.group: {len(alike)} of {len(labels)} sets have one label alone ('{alike[0]}' is "
+            "the first), so that one answer to everything has them right. Name the column that an "
+            f"edited text shares with its original (it is '{section.group}' now), and leave out what "
+            "was not edited."
         )
 
 

@@ -85,6 +85,15 @@ def applied(original: Strings, edits: Iterable[Edit]) -> Strings:
     return tuple(fields)
 
 
+def fooling(outcomes: Iterable[OutcomeRecord]) -> list[OutcomeRecord]:
+    """The successes that end in a wrong answer."""
+    return [
+        o
+        for o in outcomes
+        if o.status == "succeeded" and o.perturbed is not None and o.predicted_after != o.label
+    ]
+
+
 def shrink(
     victim: Victim,
     outcomes: Sequence[OutcomeRecord],
@@ -94,10 +103,12 @@ def shrink(
 ) -> list[Shrunk]:
     """Every success among the outcomes, shrunk; one that does not fool the model any more is left out.
 
+    A success that keeps its label (input reduction) fools nobody by a wrong answer, and is left out too.
+
     Of several that come to the same text of an example one is kept. Texts of different successes are
     scored together.
     """
-    successes = [o for o in outcomes if o.status == "succeeded" and o.perturbed is not None]
+    successes = fooling(outcomes)
     found: dict[tuple[str, Strings], Shrunk] = {}
     with (progress or Quiet()).task("shrink", len(successes)) as task:
         for start in range(0, len(successes), WAVE):

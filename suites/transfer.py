@@ -121,6 +121,9 @@ def transfer_results(
                 }
             )
         worst = _rate([stood[record.example_id] for record in records], records)
+        if not any(side["fooled"] for side in sides):
+            none = "the attack broke no surrogate on any text, so that nothing was borrowed"
+            worst = Estimate.missing(none, len(records)).to_dict()
         found.append({"attack": attack, "surrogates": sides, "robust_accuracy": worst})
     return found
 

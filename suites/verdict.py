@@ -14,7 +14,7 @@ from datetime import date
 from typing import Literal
 
 from harness.plan import Gate, Waiver
-from reports.statistics import Estimate, examples_needed, holm
+from reports.statistics import WILSON, Estimate, examples_needed, holm
 
 Word = Literal["pass", "fail", "inconclusive"]
 
@@ -30,10 +30,9 @@ ONE_SIDED = 0.025
 class GateResult:
     """One gate with what was measured.
 
-    `p_pass` and `p_fail` are one-sided p-values against "the bound is not met" and "the bound is met",
-    by a normal approximation on the bound's side of the interval, after Holm's correction (None for
-    point evidence and missing values). `examples_needed` is given where the gate is undecided, `waiver`
-    where it does not pass and need not.
+    `p_pass` and `p_fail` are one-sided p-values against "the bound is not met" and "the bound is met"
+    (`_p_values`), after Holm's correction (None for point evidence and missing values).
+    `examples_needed` is given where the gate is undecided, `waiver` where it does not pass and need not.
     """
 
     gate: Gate
@@ -132,14 +131,23 @@ def _judge_all(
         else:
             tested.append(number)
             results.append(None)
-    against = [_p_value(gates[n], estimates[gates[n].measured]) for n in tested]
+    both = [_p_values(gates[n], estimates[gates[n].measured]) for n in tested]
     weights = [factors.get(gates[n].measured, 1.0) for n in tested]
-    passing = holm([min(1.0, p * w) for p, w in zip(against, weights, strict=True)])
-    failing = holm([min(1.0, (1 - p) * w) for p, w in zip(against, weights, strict=True)])
-    for number, p_pass, p_fail in zip(tested, passing, failing, strict=True):
+    # A gate that has no value yet may get any: it counts as one that is not decided.
+    rest = [1.0] * sum(g.evidence == "interval" for g in gates if _valueless(g, estimates))
+    passing, failing = (
+        holm([*(min(1.0, p[side] * w) for p, w in zip(both, weights, strict=True)), *rest])
+        for side in (0, 1)
+    )
+    for number, p_pass, p_fail in zip(tested, passing, failing, strict=False):
         gate = gates[number]
         results[number] = _by_interval(gate, estimates[gate.measured], p_pass, p_fail)
     return tuple(r for r in results if r is not None)
+
+
+def _valueless(gate: Gate, estimates: Mapping[str, Estimate]) -> bool:
+    estimate = estimates.get(gate.measured)
+    return estimate is None or estimate.value is None
 
 
 def _missing(gate: Gate, estimate: Estimate | None) -> GateResult:
@@ -192,17 +200,30 @@ def _half_width(gate: Gate, estimate: Estimate) -> float:
     return value - low if gate.bound < value else high - value
 
 
-def _p_value(gate: Gate, estimate: Estimate) -> float:
-    """One-sided p against "the bound is not met"; 0.025 exactly where the interval ends on the bound."""
+def _p_values(gate: Gate, estimate: Estimate) -> tuple[float, float]:
+    """One-sided p-values against "the bound is not met" and against "it is met".
+
+    By the normal law that its interval stands for, and of a plain rate by the exact binomial test as
+    well: near 0 and 1 Wilson's interval leaves a bound out too often for a gate. An interval without
+    width says nothing of how sure the value is, and decides nothing.
+    """
     half = _half_width(gate, estimate)
-    distance = _distance(gate, estimate)
     if half == 0:
-        return 0.0 if distance >= 0 else 1.0
-    return 0.5 * math.erfc(distance / (half / Z) / math.sqrt(2))
+        return 1.0, 1.0
+    p = 0.5 * math.erfc(_distance(gate, estimate) / (half / Z) / math.sqrt(2))
+    if estimate.count is None or estimate.method != WILSON or not 0 <= gate.bound <= 1:
+        return p, 1 - p
+    from scipy.stats import binom
+
+    more = float(binom.sf(estimate.count - 1, estimate.n, gate.bound))
+    fewer = float(binom.cdf(estimate.count, estimate.n, gate.bound))
+    met, missed = (more, fewer) if gate.direction == "at_least" else (fewer, more)
+    return max(p, met), max(1 - p, missed)
 
 
 def _shown(gate: Gate, estimate: Estimate) -> str:
     bound = f"{gate.direction.replace('_', ' ')} {gate.bound:g}"
     low = "?" if estimate.low is None else f"{estimate.low:.3f}"
     high = "?" if estimate.high is None else f"{estimate.high:.3f}"
-    return f"{gate.measured} = {estimate.value:.3f} [{low}, {high}] (bound: {bound})"
+    value = f"{estimate.value:.3f} [{low}, {high}], n = {estimate.n}"
+    return f"{gate.measured} = {value} (bound: {bound})"

@@ -166,15 +166,24 @@ def _rests_on(gate: Gate, entry: Mapping[str, Any], which: str) -> bool:
         return False
     if entry["attack"] is None:
         return True
-    kind, _, attack = (rest if prefix in ("before", "gain") else metric).partition(".")
-    if kind not in ("robust_accuracy", "attack_success_rate"):
+    kind, names = _attacks_of(rest if prefix in ("before", "gain") else metric)
+    if kind is None or (names and entry["attack"] not in names):
         return False
-    name = attack.removesuffix(".calibrated")
-    if name not in (entry["attack"], "union", "unseen"):
+    if entry["name"] == OVERCONFIDENCE.name and ".calibrated" in metric:
         return False
-    if entry["name"] == OVERCONFIDENCE.name and attack.endswith(".calibrated"):
-        return False
-    return prefix == "gain" or wants_robust(gate)
+    return prefix == "gain" or kind.startswith("gap.") or wants_robust(gate)
+
+
+def _attacks_of(metric: str) -> tuple[str | None, tuple[str, ...]]:
+    """What is counted of attacks, and of which: of all of them where no name is given."""
+    for kind in ("gap.robust_train_test", "gap.seen_unseen", *COUNTED):
+        if metric == kind or metric.startswith(f"{kind}."):
+            name = metric.removeprefix(kind).removeprefix(".").split(".")[0]
+            return kind, () if name in ("", "union", "unseen") else (name,)
+    return None, ()
+
+
+COUNTED = ("robust_accuracy", "attack_success_rate", "transfer_accuracy")
 
 
 def wants_robust(gate: Gate) -> bool:

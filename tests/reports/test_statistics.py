@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -60,6 +60,7 @@ def test_families_never_make_a_rate_surer(found: list[bool], data: st.DataObject
 
 @given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=40))
 def test_a_mean_is_students(values: list[float]) -> None:
+    assume(min(values) < max(values))
     value, low, high = _ends(statistics.mean(values))
     error = stats.sem(values)
     if error > 1e-9:
@@ -68,7 +69,7 @@ def test_a_mean_is_students(values: list[float]) -> None:
     assert low <= value <= high
 
 
-@pytest.mark.parametrize("values", [[], [1.0], [1.0, math.nan], [1.0, math.inf]])
+@pytest.mark.parametrize("values", [[], [1.0], [1.0] * 9, [1.0, math.nan], [1.0, math.inf]])
 def test_a_mean_that_is_not_there_says_why(values: list[float]) -> None:
     found = statistics.mean(values)
     assert found.low is None
@@ -237,7 +238,7 @@ def test_paired_differences_hold_their_level(gained: float, lost: float) -> None
         before, after = u >= gained, (u < 1 - lost) | (u < gained)
         return statistics.paired_difference(list(before), list(after), resamples=299)
 
-    covered = _coverage(gained - lost, draw)
+    covered = _coverage(gained - lost, draw, 1_000)
     assert covered >= 0.93
     if (
         lost > 0

@@ -188,7 +188,7 @@ def test_the_worst_examples_are_the_least_changed_each_once(outcome: Outcome) ->
 
 
 def test_gaps_have_two_sides_and_an_interval(outcome: Outcome, prediction: Prediction) -> None:
-    train = [prediction(f"t{n}", loss=0.1) for n in range(30)]
+    train = [prediction(f"t{n}", loss=0.1 + n / 1000) for n in range(30)]
     test = [prediction(f"e{n}", label=int(n > 9), loss=0.2 + n / 100) for n in range(30)]
     accuracy = gaps.accuracy_gap(train, test)
     assert accuracy["difference"]["value"] == pytest.approx(1 / 3)

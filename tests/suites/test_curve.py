@@ -45,7 +45,16 @@ def outcomes(name: str, query_budget: int | None, count: int = 30) -> list[Outco
 
 
 @pytest.mark.parametrize(
-    "name", ["deepwordbug", "pwws", "pruthi", "checklist", "viper", "bad-characters", "pso"]
+    "name",
+    [
+        "deepwordbug",
+        "pwws",
+        "pruthi",
+        "checklist",
+        "viper",
+        "bad-characters",
+        pytest.param("pso", marks=pytest.mark.slow),
+    ],
 )
 def test_the_curve_is_what_attacks_with_fewer_queries_come_to(name: str) -> None:
     whole = outcomes(name, None)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from harness.plan import Gate
 from reports.statistics import Estimate, rate
@@ -26,10 +27,15 @@ def wilson(count: int, n: int) -> tuple[float, float]:
     return centre - half, centre + half
 
 
-def test_the_ends_are_those_of_wilson_s_interval() -> None:
+def test_the_ends_are_those_of_wilson_s_and_the_exact_interval() -> None:
     found = of_rate(gate(at_least=0.4), 200)
-    assert found.passes == min(k for k in range(201) if wilson(k, 200)[0] >= 0.4) / 200
-    assert found.fails == max(k for k in range(201) if wilson(k, 200)[1] <= 0.4) / 200
+
+    def ends(k: int) -> tuple[float, float]:
+        exact = stats.binomtest(k, 200).proportion_ci(0.95, method="exact")
+        return min(wilson(k, 200)[0], exact.low), max(wilson(k, 200)[1], exact.high)
+
+    assert found.passes == min(k for k in range(201) if ends(k)[0] >= 0.4) / 200
+    assert found.fails == max(k for k in range(201) if ends(k)[1] <= 0.4) / 200
     low, high = wilson(80, 200)
     assert found.half_width == pytest.approx((high - low) / 2)
 

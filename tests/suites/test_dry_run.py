@@ -162,9 +162,9 @@ def test_an_answer_that_is_asked_for_several_times_takes_as_much_longer_and_is_o
 def test_several_looks_ask_more_at_the_last(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = plan.read_text().replace('evidence = "point"\n', "").split("[[gates]]")
     plan.write_text("[[gates]]".join([*text[:2]]).replace("at_least = 0.0", "at_least = 0.4"))
-    plan.write_text(plan.read_text().replace("examples = 12", "examples = 60"))
+    plan.write_text(plan.read_text().replace("examples = 12", "examples = 100"))
     (once,) = dry(plan, capsys)["gates"]
-    plan.write_text(plan.read_text().replace("examples = 60", "examples = 60\nlooks = 4"))
+    plan.write_text(plan.read_text().replace("examples = 100", "examples = 100\nlooks = 4"))
     (several,) = dry(plan, capsys)["gates"]
     assert several["decides"]["passes"] > once["decides"]["passes"]
     assert "last of 4 looks" in several["notes"][0]

@@ -45,7 +45,7 @@ def test_both_sides_of_a_comparison_are_looked_at() -> None:
 
 def test_errored_examples_and_a_limit_are_problems() -> None:
     assert problems(audit(80, errored=3)) == ["3 of 100 examples errored under pwws on test"]
-    assert "--limit" in problems(audit(80), limited=True)[0]
+    assert "--limit" in problems(audit(80) | {"limited": True})[0]
 
 
 def test_estimates_are_named_as_gates_name_them() -> None:

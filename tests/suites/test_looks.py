@@ -68,6 +68,7 @@ def collected(asked: Plan, folder: RunFolder, animal: zoo.Animal) -> dict[str, A
     return dict(results)
 
 
+@pytest.mark.slow
 def test_attacks_end_where_the_gates_are_decided(tmp_path: Path) -> None:
     for at_least, verdict, examples in ((0.6, "fail", 100), (0.1, "pass", 100), (0.38, None, 200)):
         folder = RunFolder.create(tmp_path, "looks", kind="audit")
@@ -121,7 +122,7 @@ def test_a_gate_that_is_looked_at_errs_no_more_often(truth: float) -> None:
     gate = Gate(metric=ROBUST, at_least=truth, why="-")
     sizes = parts(200, 4)
     wrong = {"pass": 0, "fail": 0}
-    runs = 1_500
+    runs = 600
     for _ in range(runs):
         right = generator.random(200) < truth
         for size, level in zip(sizes, levels(sizes), strict=True):
@@ -130,8 +131,8 @@ def test_a_gate_that_is_looked_at_errs_no_more_often(truth: float) -> None:
                 stricter = {ROBUST: ONE_SIDED / level}
                 wrong[decide([gate], found, factors=stricter).value] += 1
                 break
-    # Two standard errors of 1,500 runs at 2.5% are 0.8 points.
-    assert max(wrong.values()) / runs <= ONE_SIDED + 0.008
+    # Two standard errors of 600 runs at 2.5% are 1.3 points.
+    assert max(wrong.values()) / runs <= ONE_SIDED + 0.013
 
 
 def test_looks_without_a_gate_to_end_for_are_refused(

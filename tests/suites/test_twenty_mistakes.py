@@ -123,6 +123,11 @@ MISTAKES: dict[str, Spoil] = {
     "shadows of a model that is not trained here": instead(AUDIT, f"{AUDIT}\nshadows = 16"),
     "a gate on shadows that there are none of": gate("membership_found", "at_most = 0.1"),
     "looks with a gate that any look decides": instead(AUDIT, f"{AUDIT}\nlooks = 4"),
+    "an attack named twice": instead(AUDIT, 'attacks = ["deepwordbug", "deepwordbug"]'),
+    "a gap of calibration without a temperature": lambda plan: (
+        instead("examples = 12", "examples = 12\ncalibrated = false")(plan),
+        gate("gap.calibration", "at_most = 0.1")(plan),
+    ),
     "a slice that says nothing": added('[[audit.slices]]\nname = "all"\n'),
     "a slice with no regular expression": added(
         '[[audit.slices]]\nname = "odd"\nmatches = "(not"\n'

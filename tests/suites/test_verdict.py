@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy import stats
 
 from harness.plan import Gate
-from reports.statistics import Estimate, rate
+from reports.statistics import Estimate, mean, rate
 from suites.verdict import decide
 
 FLOOR = Gate(metric="robust_accuracy.pwws", at_least=0.5, why="a test")
@@ -20,7 +22,10 @@ def test_a_value_far_above_its_bound_passes() -> None:
 def test_a_value_far_below_its_bound_fails_and_says_which() -> None:
     verdict = decide([FLOOR], {FLOOR.metric: rate(10, 100)})
     assert (verdict.value, verdict.exit_code) == ("fail", 1)
-    assert "robust_accuracy.pwws = 0.100 [0.055, 0.174] (bound: at least 0.5)" in verdict.reasons[0]
+    assert (
+        "robust_accuracy.pwws = 0.100 [0.055, 0.174], n = 100 (bound: at least 0.5)"
+        in verdict.reasons[0]
+    )
 
 
 def test_a_small_sample_is_inconclusive_with_the_examples_that_would_decide() -> None:
@@ -65,25 +70,57 @@ def test_a_plan_without_gates_is_never_a_pass() -> None:
 
 
 def test_several_gates_share_one_error_budget() -> None:
-    estimate = rate(60, 100)  # its 95% interval just leaves 0.5 out
+    estimate = rate(61, 100)  # its 95% interval just leaves 0.5 out
     assert decide([FLOOR], {FLOOR.metric: estimate}).value == "pass"
     gates = [FLOOR.model_copy(update={"metric": f"m{n}"}) for n in range(10)]
     assert decide(gates, {gate.metric: estimate for gate in gates}).value == "inconclusive"
 
 
 @given(count=st.integers(0, 200), n=st.integers(1, 200), bound=st.floats(0.05, 0.95))
-def test_one_gate_agrees_with_its_interval(count: int, n: int, bound: float) -> None:
+def test_one_gate_agrees_with_its_interval_and_the_exact_one(
+    count: int, n: int, bound: float
+) -> None:
     assume(count <= n)
     estimate = rate(count, n)
     gate = FLOOR.model_copy(update={"at_least": bound})
     verdict = decide([gate], {gate.metric: estimate}).value
+    exact = stats.binomtest(count, n).proportion_ci(0.95, method="exact")
     assert estimate.low is not None
     assert estimate.high is not None
-    assume(min(abs(estimate.low - bound), abs(estimate.high - bound)) > 1e-9)
-    expected = (
-        "pass" if estimate.low > bound else "fail" if estimate.high < bound else "inconclusive"
-    )
-    assert verdict == expected
+    low, high = min(estimate.low, exact.low), max(estimate.high, exact.high)
+    assume(min(abs(low - bound), abs(high - bound)) > 1e-9)
+    assert verdict == ("pass" if low > bound else "fail" if high < bound else "inconclusive")
+
+
+@pytest.mark.parametrize("n", [20, 50, 200])
+@pytest.mark.parametrize("bound", [0.02, 0.1, 0.5, 0.9, 0.98])
+@pytest.mark.parametrize("side", ["at_least", "at_most"])
+def test_a_gate_passes_and_fails_by_mistake_in_one_sample_of_forty_at_most(
+    n: int, bound: float, side: str
+) -> None:
+    """Summed over every sample there is, of a model that is just at the bound."""
+    gate = Gate(metric=FLOOR.metric, why="-", **{side: bound})
+    wrong = {"pass": 0.0, "fail": 0.0, "inconclusive": 0.0}
+    for count in range(n + 1):
+        word = decide([gate], {gate.metric: rate(count, n)}).value
+        wrong[word] += float(stats.binom.pmf(count, n, bound))
+    assert max(wrong["pass"], wrong["fail"]) <= 0.025 + 1e-12
+
+
+def test_an_interval_without_width_decides_nothing() -> None:
+    sure = Estimate(1.0, 1.0, 1.0, 3)
+    assert decide([FLOOR], {FLOOR.metric: sure}).value == "inconclusive"
+    alike = mean([1.0, 1.0, 1.0])
+    assert alike.reason is not None
+    assert decide([FLOOR], {FLOOR.metric: alike}).value == "inconclusive"
+
+
+def test_a_gate_without_a_value_counts_among_those_that_share_the_budget() -> None:
+    """It may still come out anyhow, so that what is decided now is not decided otherwise then."""
+    estimate = rate(61, 100)
+    late = [FLOOR.model_copy(update={"metric": f"m{n}"}) for n in range(9)]
+    verdict = decide([FLOOR, *late], {FLOOR.metric: estimate})
+    assert verdict.gates[0].verdict == "inconclusive"
 
 
 @given(n=st.integers(10, 400), count=st.integers(0, 400), more=st.integers(1, 200))
@@ -93,3 +130,21 @@ def test_further_successes_never_turn_a_pass_into_a_failure(n: int, count: int, 
     after = decide([FLOOR], {FLOOR.metric: rate(count + more, n + more)}).value
     order = {"fail": 0, "inconclusive": 1, "pass": 2}
     assert order[after] >= order[before]
+
+
+@given(st.floats(-0.1, 0.1), st.floats(0.001, 0.1))
+def test_a_gate_on_either_side_is_a_test_for_equivalence(value: float, half: float) -> None:
+    """It passes where the whole interval lies between the bounds, and, for Holm, a little more does."""
+    metric = "gain.clean_accuracy"
+    gates = [
+        Gate(metric=metric, at_least=-0.05, why="not worse"),
+        Gate(metric=metric, at_most=0.05, why="not better"),
+    ]
+    found = decide(gates, {metric: Estimate(value, value - half, value + half, 400)}).value
+    inside = value - half > -0.05 and value + half < 0.05
+    if found == "pass":
+        assert inside
+    if found == "fail":
+        assert value + half < -0.05 or value - half > 0.05
+    if value - 1.25 * half > -0.05 and value + 1.25 * half < 0.05:
+        assert found == "pass"
