@@ -88,8 +88,8 @@ class Slice(Section):
 
 
 class LabelledSet(Section):
-    """Further labelled texts that the model is asked about. No training reads them; that none of them
-    stands in the training texts as well is for their owner to see to.
+    """Further labelled texts that the model is asked about. No training reads them; one that stands in
+    the training texts as well makes a pass inconclusive.
 
     Attributes:
         name: what gates and reports call it.

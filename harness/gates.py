@@ -22,7 +22,7 @@ class Gate(Section):
         evidence: "interval" (the nearer end of the 95% interval must meet the bound, and of a plain rate
             that of the exact one too; where it does not but the farther end does, the gate is
             inconclusive) or "point".
-        on_missing: what a missing value means.
+        on_missing: what a missing value means, and an attack that errored on some of its examples.
         why: the reason for the bound; shown in the report.
     """
 

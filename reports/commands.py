@@ -20,17 +20,25 @@ def report(
         str, typer.Option("--format", help="Formats, with commas between: html, md.")
     ] = "html,md",
 ) -> None:
-    """Draw the reports of a run from its records, without the model."""
+    """Draw the reports of a run from its records, without the model.
+
+    A run that is not finished has none yet: exit code 3.
+    """
     from reports.folder import RunFolder
     from reports.render import render
 
-    written = render(run, _names(formats))
     folder = RunFolder.open(run)
     if not folder.is_finished:
-        typer.echo(f"Note: {run} is not sealed; its numbers may still change.", err=True)
-    else:
-        for problem in folder.verify_sums():
-            typer.echo(f"Warning: {problem}", err=True)
+        command = " ".join(folder.started().get("command", ())) or "the command that began it"
+        typer.echo(
+            f"The run {folder.id} is not finished, so it has no numbers to draw. Go on with it: "
+            f"{command} --resume {run}",
+            err=True,
+        )
+        raise typer.Exit(3)
+    written = render(run, _names(formats))
+    for problem in folder.verify_sums():
+        typer.echo(f"Warning: {problem}", err=True)
     for path in written:
         typer.echo(str(path))
 

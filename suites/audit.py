@@ -10,6 +10,7 @@ from typing import Any, cast
 from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig
 from attacks.models import Model
+from attacks.outcomes import Example
 from attacks.resources.own import file_hashes
 from attacks.victims.averaged import expected
 from harness.data_report import DataReport
@@ -161,7 +162,7 @@ def _collector(
         labels=prepared.labels,
         max_length=plan.model.max_length,
         device=options.device,
-        data=data_info(prepared.report, further),
+        data=data_info(prepared.report, further, prepared.train.rows),
         repeats=audit.repeats,
     )
     slices.put_on_record(folder, audit, prepared.labels, prepared.test.rows)
@@ -218,7 +219,9 @@ def texts_of(prepared: Prepared, further: Sequence[Loaded]) -> dict[str, str]:
     return {name: split["fingerprint"] for name, split in splits.items()}
 
 
-def data_info(report: DataReport, further: Sequence[Loaded] = ()) -> dict[str, Any]:
+def data_info(
+    report: DataReport, further: Sequence[Loaded] = (), train: Sequence[Example] = ()
+) -> dict[str, Any]:
     """The part of results.json that says what data were used, from the preparation's own report."""
     facts = report.as_dict()
     return {
@@ -234,7 +237,7 @@ def data_info(report: DataReport, further: Sequence[Loaded] = ()) -> dict[str, A
             }
             for split in facts["splits"]
         }
-        | {one.section.name: one.info() for one in further},
+        | {one.section.name: one.info(train) for one in further},
         "duplicates": {
             "exact": sum(overlap["exact"] for overlap in facts["overlaps"]),
             "near": sum(overlap["near"] for overlap in facts["overlaps"]),

@@ -19,6 +19,7 @@ CHECKS: dict[str, str] = {
     "attack_success_rate.ATTACK": "share of the attackable examples that the attack breaks",
     "METRIC, with slice": "clean_accuracy, robust_accuracy.… or attack_success_rate.… on one slice",
     "clean_accuracy.SET": "accuracy on a further set of labelled texts",
+    "train_duplicates": "share of training rows that a validation or test text repeated (removed)",
     "contrast_consistency.SET": "share of contrast sets that are right as a whole",
     "noisy_accuracy.mean": "accuracy under natural noise, over all corruptions and severities",
     "noisy_accuracy.NAME.SEVERITY": "accuracy under one corruption",

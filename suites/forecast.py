@@ -85,6 +85,7 @@ def forecast(
         "seconds": sum(attack["seconds"] for attack in known),
         "unknown": len(planned) - len(known),
         "shadows": audit.shadows,
+        "also": _also(plan, sizes),
         "gates": [
             _gate(gate, sizes, earlier, model, families, paired, audit.looks) for gate in plan.gates
         ],
@@ -191,7 +192,12 @@ def _gate(
     share = share_of(gate.measured)
     if gate.measured.startswith(PAIRED) and not paired:
         notes.append("it has no value without --baseline")
-    if share is not None:
+    sized = _sized(gate.measured, sizes)
+    if sized is not None:
+        found = of_rate(gate, sized) if sized else None
+        if gate.metric.startswith("contrast_consistency") and sized:
+            notes.append("at best: a set has at least two texts")
+    elif share is not None:
         of_all = share == "clean_accuracy"
         further = gate.metric.partition("clean_accuracy")[2] if of_all else ""
         test, attacked = sizes[f"@{gate.slice}" if gate.slice else further]
@@ -222,6 +228,29 @@ def _gate(
         "decides": asdict(found) if found else None,
         "notes": notes,
     }
+
+
+def _also(plan: Plan, sizes: Mapping[str, tuple[int, int]]) -> list[str]:
+    """What is asked beside the attacks, in words."""
+    audit = plan.audit
+    severities = ", ".join(map(str, audit.severities))
+    found = [f"{sizes[f'.{one.name}'][0]:,} texts of the set {one.name}" for one in audit.sets]
+    found += [f"noise {name} in severities {severities}" for name in audit.corruptions]
+    if audit.behaviour is not None:
+        found.append(f"behavioural tests for {audit.behaviour.suite}")
+    if audit.checks:
+        found.append(f"checks {', '.join(audit.checks)}")
+    return found
+
+
+def _sized(metric: str, sizes: Mapping[str, tuple[int, int]]) -> int | None:
+    """How many texts a share that no earlier run is needed for is counted on; None for any other."""
+    kind, _, rest = metric.partition(".")
+    if kind == "contrast_consistency":
+        return sizes[f".{rest}"][0] // 2
+    if kind == "transfer_accuracy" or (kind == "noisy_accuracy" and rest != "mean"):
+        return sizes[""][1]
+    return None
 
 
 def _factor(n: int, count: int) -> float:

@@ -19,6 +19,8 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         said.append(f"--limit {found['limit']}: a partial run, which never passes.")
     said += ["Attacks:", *(f"  {_attack(attack, found['runs'])}" for attack in found["attacks"])]
     said.append(_total(found))
+    if found["also"]:
+        said.append(f"Also asked: {'; '.join(found['also'])}.")
     if found["shadows"]:
         said.append(
             f"Shadow models: {found['shadows']} are trained as the model was, which comes on top."

@@ -10,7 +10,7 @@ PAIRED = ("before.", "gain.")
 _SHARES = ("clean_accuracy", "robust_accuracy", "attack_success_rate")
 _BETWEEN = (
     *("calibration_error", "noisy_accuracy", "behaviour_failures"),
-    *("contrast_consistency", "transfer_accuracy", "membership_found"),
+    *("contrast_consistency", "transfer_accuracy", "membership_found", "train_duplicates"),
 )
 
 

@@ -23,7 +23,7 @@ _METRIC = re.compile(
     r"(?:\.within\.(?P<within>\d+))?"
     r"|check\.(?P<check>[a-z0-9_-]+)(?:\.(?P<checked>[a-z0-9_-]+))?"
     r"|transfer_accuracy\.(?P<borrowed>[a-z0-9_-]+)"
-    r"|(?P<found>membership_found)"
+    r"|train_duplicates|(?P<found>membership_found)"
     r"|noisy_accuracy\.(?:mean|[a-z-]+\.[1-5])"
     r"|behaviour_failures\.[a-z-]+"
     r"|gap\.(?:accuracy_train_test|loss_test_train|membership|(?P<lira>membership_lira)|seen_unseen|calibration)"

@@ -81,12 +81,26 @@ def problems(results: Mapping[str, Any], gates: Sequence[Gate] = ()) -> list[str
             *judging.doubts(side, gates, which),
             *probing.problems(side),
             *transfer.problems(side),
+            *sets.problems(side),
             *_no_better_than_guessing(side),
             *_errored(side),
             *_unanswered(side),
         ]
         found += [f"{which}: {line}" if which else line for line in said]
     return found
+
+
+ERRORED = "examples errored, and its gate says that this fails"
+
+
+def _rests_on_errors(gate: Gate, results: Mapping[str, Any]) -> bool:
+    """Whether examples errored under an attack that the gate is counted on."""
+    after = (results.get("comparison") or {}).get("after", results)
+    return any(
+        attack["counts"]["errored"] and judging.counted_on(gate, attack["name"])
+        for attack in after.get("attacks", [])
+        if attack["split"] == "test"
+    )
 
 
 def _errored(side: Mapping[str, Any]) -> Iterator[str]:
@@ -151,7 +165,9 @@ def with_verdict(
         today = date.fromisoformat(results["run"]["created"][:10])
     doubts = problems(results, gates)
     stricter = looks.factors(gates, results.get("looks"))
-    verdict = decide(gates, estimates(results), doubts, waivers, today, stricter)
+    errored = {g.measured for g in gates if g.on_missing == "fail" and _rests_on_errors(g, results)}
+    found = estimates(results) | dict.fromkeys(errored, Estimate.missing(ERRORED))
+    verdict = decide(gates, found, doubts, waivers, today, stricter)
     results["verdict"] = cast(
         "Any",
         {

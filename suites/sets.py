@@ -13,7 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from attacks.outcomes import Example
 from harness.data import Split, load_rows
+from harness.duplicates import content_key
 from harness.errors import HarnessError
 from harness.plan import LabelledSet, Plan, PlanError
 from harness.splits import stratified_order
@@ -32,8 +34,14 @@ class Loaded:
     section: LabelledSet
     split: Split
 
-    def info(self) -> dict[str, Any]:
-        """What results.json says of it among the splits."""
+    def info(self, train: Sequence[Example] = ()) -> dict[str, Any]:
+        """What results.json says of it among the splits.
+
+        Args:
+            train: training texts; said is how many of the set's are among them, but for case and marks.
+        """
+        keys = {content_key(row.text.strings) for row in train}
+        seen = sum(content_key(row.text.strings) in keys for row in self.split.rows)
         groups = len({row.group for row in self.split.rows} - {None})
         return {
             "kind": self.section.kind,
@@ -42,6 +50,7 @@ class Loaded:
             "labels": self.split.balance,
             "groups": groups or None,
             "fingerprint": self.split.fingerprint,
+            "in_training": seen,
         }
 
 
@@ -107,6 +116,32 @@ def _drawn(section: LabelledSet, split: Split, seed: int) -> Split:
     return dataclasses.replace(split, rows=named)
 
 
+def duplicates(results: Mapping[str, Any]) -> Estimate | None:
+    """Of the training rows that were read, those that a validation or test text repeats, or nearly.
+
+    They were removed before the training; a dataset that is full of them was made without care.
+    """
+    data = results.get("data") or {}
+    train = (data.get("splits") or {}).get("train")
+    overlaps = (data.get("duplicates") or {}).get("overlaps")
+    if train is None or overlaps is None or "available" not in train:
+        return None
+    found = [one for one in overlaps if one["removed_from"] == "train"]
+    removed = sum(one["rows"] for one in found)
+    repeated = sum(one["exact"] + one["near"] for one in found)
+    return statistics.rate(repeated, train["available"] + removed)
+
+
+def problems(results: Mapping[str, Any]) -> list[str]:
+    """Sets with texts that the model was trained on."""
+    splits = (results.get("data") or {}).get("splits") or {}
+    return [
+        f"{split['in_training']} of the {split['rows']} texts of the set {name} are training texts"
+        for name, split in splits.items()
+        if split.get("in_training")
+    ]
+
+
 def contrast_results(
     splits: Mapping[str, Mapping[str, Any]], predictions: Mapping[str, Sequence[PredictionRecord]]
 ) -> list[dict[str, Any]]:
@@ -145,11 +180,14 @@ def shift_gaps(
 
 
 def estimates(results: Mapping[str, Any]) -> Iterator[tuple[str, Estimate]]:
-    """`clean_accuracy.SET` and `contrast_consistency.SET`, from results.json."""
+    """`clean_accuracy.SET`, `contrast_consistency.SET` and `train_duplicates`, from results.json."""
     splits = (results.get("data") or {}).get("splits") or {}
     for name, clean in results.get("clean", {}).items():
         if "kind" in splits.get(name, {}):
             yield f"clean_accuracy.{name}", Estimate.from_dict(clean["accuracy"])
+    repeated = duplicates(results)
+    if repeated is not None:
+        yield "train_duplicates", repeated
     for entry in results.get("contrast", []):
         name = f"contrast_consistency.{entry['name']}"
         yield name, Estimate.from_dict(entry["consistency"])

@@ -174,6 +174,13 @@ def _rests_on(gate: Gate, entry: Mapping[str, Any], which: str) -> bool:
     return prefix == "gain" or kind.startswith("gap.") or wants_robust(gate)
 
 
+def counted_on(gate: Gate, attack: str) -> bool:
+    """Whether a gate's metric is counted on the outcomes of an attack."""
+    metric = gate.measured.partition("@")[0].removeprefix("gain.")
+    kind, names = _attacks_of(metric)
+    return kind is not None and (not names or attack in names)
+
+
 def _attacks_of(metric: str) -> tuple[str | None, tuple[str, ...]]:
     """What is counted of attacks, and of which: of all of them where no name is given."""
     for kind in ("gap.robust_train_test", "gap.seen_unseen", *COUNTED):

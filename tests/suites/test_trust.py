@@ -22,7 +22,7 @@ from reports.statistics import Estimate, rate
 from reports.summaries import summarize_clean
 from suites.cli import invoke
 from suites.doubts import Doubts
-from suites.judgement import problems
+from suites.judgement import problems, with_verdict
 from suites.looks import decided
 from suites.outcome_store import digest
 from suites.pytest_plans import _known
@@ -251,3 +251,61 @@ def test_a_success_that_keeps_its_label_is_nothing_to_mend() -> None:
 
     assert fooling([record(0)]) == []
     assert len(fooling([record(1)])) == 1
+
+
+def test_a_run_that_was_cut_off_is_inconclusive_until_it_was_gone_on_with(
+    plan: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("suites.evidence.Collector.temperature", interrupted)
+        assert invoke(["audit", str(plan), "-q"]) == 130
+    (run,) = Path("runs").iterdir()
+    capsys.readouterr()
+    assert invoke(["report", str(run)]) == 3
+    assert "is not finished, so it has no numbers to draw. Go on with it" in capsys.readouterr().err
+    assert invoke(["audit", str(plan), "-q", "--resume", str(run), "--limit", "2"]) == 3
+    assert invoke(["report", str(run)]) == 0
+
+
+def interrupted(_: object) -> float:
+    raise KeyboardInterrupt
+
+
+def test_an_attack_that_errored_fails_the_gate_that_says_so() -> None:
+    attack = {
+        "name": "pwws",
+        "calibrated": False,
+        "split": "test",
+        "counts": {"errored": 1, "total": 100},
+        "robust_accuracy": rate(90, 100).to_dict(),
+        "attack_success_rate": rate(9, 99).to_dict(),
+    }
+    results: Any = {"attacks": [attack], "run": {"created": "2026-01-01T00:00:00"}, "clean": {}}
+    lenient = Gate(metric=ROBUST, at_least=0.5, why="-")
+    assert with_verdict(results, [lenient]).value == "inconclusive"
+    strict = lenient.model_copy(update={"on_missing": "fail"})
+    assert with_verdict(results, [strict]).value == "fail"
+    other = Gate(metric="clean_accuracy", at_least=0.5, on_missing="inconclusive", why="-")
+    assert with_verdict(results, [other, lenient]).value == "inconclusive"
+
+
+def test_a_set_of_training_texts_passes_nothing(plan: Path) -> None:
+    sets = '\n[[audit.sets]]\nname = "again"\nsource = "data.csv"\n'
+    duplicates = '\n[[gates]]\nmetric = "train_duplicates"\nat_most = 0.2\nwhy = "Clean data."\n'
+    plan.write_text(plan.read_text() + sets + duplicates)
+    assert invoke(["audit", str(plan), "-q"]) == 3
+    results = RunFolder.open(project.newest(Path("runs"))).results()
+    said = "40 of the 200 texts of the set again are training texts"
+    assert said in results["verdict"]["reasons"]
+    gate = results["verdict"]["gates"][1]
+    assert (gate["verdict"], gate["value"]["count"], gate["value"]["n"]) == ("pass", 0, 40)
+
+
+def test_a_dry_run_says_all_that_is_asked(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = plan.read_text().replace("examples = 12", 'examples = 12\ncorruptions = ["case"]')
+    gate = '\n[[gates]]\nmetric = "noisy_accuracy.case.3"\nat_least = 0.4\nwhy = "-"\n'
+    plan.write_text(text + gate)
+    assert invoke(["audit", str(plan), "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "Also asked: noise case in severities 1, 3, 5; checks repeatable, signal" in said
+    assert "noisy_accuracy.case.3 at least 0.4, n=12" in said

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from harness.plan import Gate
+from reports.records import OutcomeRecord
 from reports.statistics import Estimate, mean, rate
+from reports.summaries import summarize_attack
 from suites.verdict import decide
 
 FLOOR = Gate(metric="robust_accuracy.pwws", at_least=0.5, why="a test")
@@ -148,3 +150,51 @@ def test_a_gate_on_either_side_is_a_test_for_equivalence(value: float, half: flo
         assert value + half < -0.05 or value - half > 0.05
     if value - 1.25 * half > -0.05 and value + 1.25 * half < 0.05:
         assert found == "pass"
+
+
+@given(
+    n=st.integers(1, 300),
+    count=st.integers(0, 300),
+    bound=st.floats(0.02, 0.98),
+    right=st.booleans(),
+)
+def test_one_more_example_never_turns_a_decided_gate_into_its_opposite(
+    n: int, count: int, bound: float, right: bool
+) -> None:
+    assume(count <= n)
+    gate = FLOOR.model_copy(update={"at_least": bound})
+    before = decide([gate], {gate.metric: rate(count, n)}).value
+    after = decide([gate], {gate.metric: rate(count + right, n + 1)}).value
+    assert {before, after} != {"pass", "fail"}
+
+
+@given(
+    statuses=st.lists(st.sampled_from(["succeeded", "failed", "skipped"]), min_size=1, max_size=60),
+    place=st.integers(0, 59),
+    bound=st.floats(0.05, 0.95),
+)
+def test_an_example_that_errors_never_helps(statuses: list[str], place: int, bound: float) -> None:
+    def judged(found: list[str]) -> int:
+        records = [
+            OutcomeRecord(
+                check="a",
+                attack="pwws",
+                example_id=str(number),
+                split="test",
+                status=status,  # type: ignore[arg-type]  # drawn from the names
+                label=0,
+                predicted_before=int(status == "skipped"),
+            )
+            for number, status in enumerate(found)
+        ]
+        summary = summarize_attack(records)
+        errored = summary.counts["errored"]
+        problems = [f"{errored} examples errored"] if errored else []
+        gate = FLOOR.model_copy(update={"at_least": bound})
+        verdict = decide([gate], {gate.metric: summary.robust_accuracy}, problems)
+        return ["fail", "inconclusive", "pass"].index(verdict.value)
+
+    broken = list(statuses)
+    broken[place % len(broken)] = "errored"
+    assert judged(broken) <= judged(statuses)
+    assert judged(broken) < 2
