@@ -38,66 +38,80 @@ _SLICED = (*_GAINING, "attack_success_rate.")
 def check_gates(plan: Plan) -> None:
     """A gate whose metric can never be measured would be inconclusive for ever: say so at once."""
     for number, gate in enumerate(plan.gates):
-        where = f"gates.{number}.metric"
-        match = _METRIC.fullmatch(gate.metric)
-        if match is None:
-            raise PlanError(
-                f"{where}: there is no metric '{gate.metric}'.{_hint(gate.metric, plan.audit.attacks)} "
-                "`withstand ls checks` lists them all."
-            )
-        plain = gate.metric.removeprefix(match["side"] or "")
-        gains = gate.margin is not None or match["side"] == "gain."
-        if gains and not plain.startswith(_GAINING):
-            raise PlanError(
-                f"{where}: no difference to a baseline is measured of '{plain}'. Allowed with a margin "
-                "and behind gain.: clean_accuracy, robust_accuracy.NAME."
-            )
-        _check_slice(plan, number, gate, plain)
-        for kind, key in (("", "set"), (CONTRAST, "contrast"), (SHIFTED, "shifted")):
-            if match[key] is not None:
-                _check_set(plan, where, gate.metric, match[key], kind)
-        known = _measured(plan, match, gains)
-        if match["attack"] == "union" and "union" not in known:
-            raise PlanError(
-                f"{where}: a union is the robust accuracy under several attacks at once: name two or "
-                "more in audit.attacks, and write robust_accuracy.union. Allowed now: "
-                f"{', '.join(known)}."
-            )
-        if match["attack"] is not None and match["attack"] not in known:
-            raise PlanError(
-                f"{where}: '{match['attack']}' is not among audit.attacks, so it is never measured. "
-                f"Allowed: {', '.join(known)}."
-            )
-        if (match["lira"] or match["found"]) and not plan.audit.shadows:
-            raise PlanError(
-                f"{where}: '{gate.metric}' is told by shadow models, and audit.shadows is 0. Set it to "
-                "16, say: each is trained as the model was."
-            )
-        if match["borrowed"] is not None and not plan.audit.surrogates:
-            raise PlanError(
-                f"{where}: '{gate.metric}' is measured by way of other models, and audit.surrogates "
-                "names none. Name a model with the same labels there."
-            )
-        if match["borrowed"] not in (None, *plan.audit.attacks):
-            raise PlanError(
-                f"{where}: '{match['borrowed']}' is not among audit.attacks, so it is never measured. "
-                f"Allowed: {', '.join(plan.audit.attacks)}."
-            )
-        if match["within"] is not None:
-            _check_within(plan, where, gate, match)
-        if match["both"] is not None and match["both"] not in _attacked_twice(plan):
-            raise PlanError(
-                f"{where}: '{match['both']}' is not run on training examples. Set audit.train_examples "
-                "to more than 0, and have it among audit.train_attacks or leave those out."
-            )
-        if plain.startswith(("noisy_", "behaviour_")):
-            _check_probed(plan, where, plain)
-        if match["check"] is not None:
-            _check_checked(plan, where, match["check"], match["checked"])
-        calibrated = ".calibrated" in gate.metric or plain == "gap.calibration"
-        if calibrated and not plan.audit.calibrated:
-            raise PlanError(f"{where}: '{gate.metric}' needs audit.calibrated = true.")
-        check_bound(f"gates.{number}", gate)
+        _check_gate(plan, number, gate)
+
+
+def _check_gate(plan: Plan, number: int, gate: Gate) -> None:
+    where = f"gates.{number}.metric"
+    match = _METRIC.fullmatch(gate.metric)
+    if match is None:
+        raise PlanError(
+            f"{where}: there is no metric '{gate.metric}'.{_hint(gate.metric, plan.audit.attacks)} "
+            "`withstand ls checks` lists them all."
+        )
+    plain = gate.metric.removeprefix(match["side"] or "")
+    gains = gate.margin is not None or match["side"] == "gain."
+    if gains and not plain.startswith(_GAINING):
+        raise PlanError(
+            f"{where}: no difference to a baseline is measured of '{plain}'. Allowed with a margin "
+            "and behind gain.: clean_accuracy, robust_accuracy.NAME."
+        )
+    _check_slice(plan, number, gate, plain)
+    for kind, key in (("", "set"), (CONTRAST, "contrast"), (SHIFTED, "shifted")):
+        if match[key] is not None:
+            _check_set(plan, where, gate.metric, match[key], kind)
+    _check_attacked(plan, where, match, gains)
+    _check_on_request(plan, where, gate, match)
+    if match["within"] is not None:
+        _check_within(plan, where, gate, match)
+    if plain.startswith(("noisy_", "behaviour_")):
+        _check_probed(plan, where, plain)
+    if match["check"] is not None:
+        _check_checked(plan, where, match["check"], match["checked"])
+    calibrated = ".calibrated" in gate.metric or plain == "gap.calibration"
+    if calibrated and not plan.audit.calibrated:
+        raise PlanError(f"{where}: '{gate.metric}' needs audit.calibrated = true.")
+    check_bound(f"gates.{number}", gate)
+
+
+def _check_attacked(plan: Plan, where: str, match: re.Match[str], gains: bool) -> None:
+    """Raise PlanError for an attack that is not run, or not where the metric is counted."""
+    known = _measured(plan, match, gains)
+    if match["attack"] == "union" and "union" not in known:
+        raise PlanError(
+            f"{where}: a union is the robust accuracy under several attacks at once: name two or "
+            "more in audit.attacks, and write robust_accuracy.union. Allowed now: "
+            f"{', '.join(known)}."
+        )
+    if match["attack"] is not None and match["attack"] not in known:
+        raise PlanError(
+            f"{where}: '{match['attack']}' is not among audit.attacks, so it is never measured. "
+            f"Allowed: {', '.join(known)}."
+        )
+    if match["both"] is not None and match["both"] not in _attacked_twice(plan):
+        raise PlanError(
+            f"{where}: '{match['both']}' is not run on training examples. Set audit.train_examples "
+            "to more than 0, and have it among audit.train_attacks or leave those out."
+        )
+
+
+def _check_on_request(plan: Plan, where: str, gate: Gate, match: re.Match[str]) -> None:
+    """Raise PlanError for what is measured by other models where the plan names, or trains, none."""
+    if (match["lira"] or match["found"]) and not plan.audit.shadows:
+        raise PlanError(
+            f"{where}: '{gate.metric}' is told by shadow models, and audit.shadows is 0. Set it to "
+            "16, say: each is trained as the model was."
+        )
+    if match["borrowed"] is not None and not plan.audit.surrogates:
+        raise PlanError(
+            f"{where}: '{gate.metric}' is measured by way of other models, and audit.surrogates "
+            "names none. Name a model with the same labels there."
+        )
+    if match["borrowed"] not in (None, *plan.audit.attacks):
+        raise PlanError(
+            f"{where}: '{match['borrowed']}' is not among audit.attacks, so it is never measured. "
+            f"Allowed: {', '.join(plan.audit.attacks)}."
+        )
 
 
 def _check_slice(plan: Plan, number: int, gate: Gate, plain: str) -> None:
