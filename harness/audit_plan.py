@@ -21,15 +21,22 @@ class Behaviour(Section):
     """Behavioural tests (CheckList, Ribeiro et al. 2020), which bring their own texts.
 
     Attributes:
-        suite: "sentiment", for models that tell praise from blame in English.
-        positive, negative: the labels of the data that say so.
+        suite: "sentiment", for models that tell praise from blame in English, or one that an installed
+            package adds (`docs/behaviour.md`).
+        positive, negative: the labels of the data that say so; for "sentiment".
         fillers: texts of each template.
     """
 
-    suite: Literal["sentiment"] = "sentiment"
-    positive: str
-    negative: str
+    suite: str = "sentiment"
+    positive: str | None = None
+    negative: str | None = None
     fillers: int = Field(default=20, ge=2, le=1000)
+
+    @model_validator(mode="after")
+    def _sentiment_has_labels(self) -> Self:
+        if self.suite == "sentiment" and (self.positive is None or self.negative is None):
+            raise ValueError("the suite sentiment needs positive and negative: labels of the data")
+        return self
 
 
 class Slice(Section):

@@ -28,12 +28,16 @@ from reports import doubtful
 from reports.folder import RunFolder
 from reports.manifest import collect
 from reports.progress import Progress
+from reports.records import OutcomeRecord
 from reports.sessions import start_or_resume
+from suites import validity
+from suites.doubts import CHECKS
 from suites.draft import chosen_draft, loaded_draft
 from suites.endpoint import Limits, is_endpoint, open_endpoint
 from suites.evidence import Collector, Target, UnusableModelError, sample
 from suites.findings import audit_results
 from suites.subject import causal_on_record, put_on_record, victim_on_record, writer_on_record
+from suites.validity import judging
 
 
 @dataclass(frozen=True)
@@ -110,10 +114,14 @@ def attack_run(
     device: str | None = None,
     cache: Path | None = None,
     limits: Limits = Limits(),
+    checks: bool = True,
 ) -> dict[str, Any]:
     """Run or resume the attack in a run folder of its own; return what `--json` prints.
 
-    `limits` are an endpoint's; other models have none.
+    Args:
+        limits: of an endpoint; other models have none.
+        checks: make the checks that doubt an attack, unless each question is a request to an endpoint,
+            or the model writes.
     """
     from reports.storage import probe_writable
 
@@ -191,10 +199,24 @@ def attack_run(
                 f"The model gave no usable answer to any of the {len(outcomes)} examples. The first "
                 f"error was: {(broken[0].error or '').strip().splitlines()[-1]}"
             )
+        if checks and labels is not None and remote is None:
+            _check(collector, recipe, outcomes)
         results = audit_results(folder, kind="attack")
         folder.write_manifest(collect(seeds={"run": request.seed}, files=file_hashes(own)))
         folder.finish(results)
-        return summarize(folder, results["attacks"][0], request)
+        found = summarize(folder, results["attacks"][0], request)
+        said = [judging.sentence(e) for e in results["checks"] if e["alarm"] or e["errored"]]
+        return {**found, "doubts": said}
+
+
+def _check(collector: Collector, recipe: Recipe, outcomes: Sequence[OutcomeRecord]) -> None:
+    """The checks that doubt an attack; once, and not anew on a resume."""
+    for name in CHECKS:
+        check = validity.load(name)
+        if isinstance(check, validity.ModelCheck):
+            collector.check_victim(check)
+        else:
+            collector.check_attack(check, recipe, outcomes)
 
 
 def _labels(request: AttackRequest, recipe: Recipe) -> tuple[str, ...] | None:
@@ -330,6 +352,7 @@ def show(summary: Mapping[str, Any]) -> None:
         lines.append(f"  words changed        {changed['mean']:.1f} a success ({share})")
     if said := doubtful.sentence(summary):
         lines.append(f"  doubtful             {said}")
+    lines += [f"  in doubt             {doubt}" for doubt in summary["doubts"]]
     print("\n".join([*lines, f"  run folder           {summary['run']}"]))
 
 

@@ -135,6 +135,13 @@ def attack(
     back_translator: Annotated[
         str | None, typer.Option(help="Encoder-decoder back from that language.")
     ] = None,
+    checks: Annotated[
+        bool,
+        typer.Option(
+            "--checks/--no-checks",
+            help="Check that the attack could have succeeded (docs/checks.md); not of endpoints.",
+        ),
+    ] = True,
     reference: Annotated[
         str | None,
         typer.Option(
@@ -211,12 +218,13 @@ def attack(
         device=device,
         cache=cache,
         limits=Limits(per_second, request_budget),
+        checks=checks,
     )
     if as_json:
         print(json.dumps(summary, indent=1))
     else:
         show(summary)
-    if summary["counts"]["errored"]:
+    if summary["counts"]["errored"] or summary["doubts"]:
         raise typer.Exit(3)
 
 

@@ -292,12 +292,15 @@ class Collector:
 
     def _asked(self) -> Asked:
         target, clean = self.target, self._predicted.get("clean@test", {})
+        predicted = {name: record.predicted for name, record in clean.items()}
+        for outcomes in () if clean else self._outcomes.values():
+            predicted |= {name: outcome.predicted_before for name, outcome in outcomes.items()}
         return Asked(
             cast("Victim", target.victim),
             target.attacked,
             target.test,
             target.train,
-            {name: record.predicted for name, record in clean.items()},
+            predicted,
             self.seed,
             self.models,
             self.config,

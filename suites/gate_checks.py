@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from attacks.behaviour import BehaviouralTest
 from harness.plan import Gate, Plan, PlanError
 from reports.curve import GRID
 from suites import probing, validity
@@ -211,13 +212,28 @@ def _check_probed(plan: Plan, where: str, metric: str) -> None:
     audit = plan.audit
     noises = [f"noisy_accuracy.{n}.{s}" for n in audit.corruptions for s in audit.severities]
     allowed = ["noisy_accuracy.mean", *noises] if noises else []
-    if audit.behaviour is not None:
+    if audit.behaviour is not None and audit.behaviour.suite != probing.SENTIMENT:
+        if metric.startswith("behaviour_"):
+            return  # which tests there are, the suite says once the labels are known
+    elif audit.behaviour is not None:
         allowed += [f"behaviour_failures.{n}" for n in probing.behaviour_names()]
     if metric not in allowed:
         raise PlanError(
             f"{where}: '{metric}' is not measured in this audit; audit.corruptions and "
             f"[audit.behaviour] say what is. Allowed: {', '.join(allowed) or 'none'}."
         )
+
+
+def check_behaved(plan: Plan, tests: Iterable[BehaviouralTest]) -> None:
+    """Raise PlanError for a gate on a behavioural test that the suite of the plan does not have."""
+    names = probing.behaviour_names(tests)
+    for number, gate in enumerate(plan.gates):
+        kind, _, name = gate.metric.partition(".")
+        if kind == "behaviour_failures" and name not in names:
+            raise PlanError(
+                f"gates.{number}.metric: the suite has no behavioural test '{name}'. Allowed: "
+                f"{', '.join(f'behaviour_failures.{n}' for n in names)}."
+            )
 
 
 def _check_checked(plan: Plan, where: str, name: str, attack: str | None) -> None:

@@ -81,7 +81,8 @@ def first_plan(
     if suite.corruptions:
         found.append(asked.noisy(*suite.corruptions, severities=suite.severities, n=count))
     if behaviour is not None:
-        found += asked.behaviour(behaviour.positive, behaviour.negative).values()
+        positive, negative = behaviour.positive or "", behaviour.negative or ""
+        found += asked.behaviour(positive, negative).values()
     audit = {
         "attacks": list(suite.attacks),
         "examples": 2 * count,

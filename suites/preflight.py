@@ -16,7 +16,7 @@ from harness.preflight import check_attacks, check_training, own_resources
 from harness.session import Stage, data_of, section_of, stage_named, trains_nothing
 from reports.storage import probe_writable
 from suites import probing, sets, slices, validity
-from suites.gate_checks import check_gates, check_looks, check_waivers
+from suites.gate_checks import check_behaved, check_gates, check_looks, check_waivers
 from suites.shadows import check_shadows
 
 
@@ -61,7 +61,8 @@ def check_audit(plan: Plan, model: str, runs: Path) -> None:
             "the second of data.shares more than 0, name a data.validation, or set it to false."
         )
     if plan.audit.behaviour is not None:
-        probing.behavioural_tests(plan.audit.behaviour, prepared.labels, plan.seed)
+        tests = probing.behavioural_tests(plan.audit.behaviour, prepared.labels, plan.seed)
+        check_behaved(plan, tests)
     _check_texts(plan)
     for number, surrogate in enumerate(plan.audit.surrogates):
         if surrogate == model and trains_nothing(plan):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from importlib.metadata import entry_points
 from typing import Any
 
 from attacks.behaviour import BehaviouralTest, sentiment
@@ -43,13 +44,31 @@ def noisy(examples: Sequence[Example], name: str, severity: int, seed: int) -> l
     return found
 
 
+SENTIMENT = "sentiment"
+GROUP = "withstand.behaviours"
+"""Entry points of this group add suites of behavioural tests: each names a function of the plan's
+`[audit.behaviour]`, the labels of the data and the seed that gives a tuple of `BehaviouralTest`."""
+
+
+def suites() -> tuple[str, ...]:
+    """The suites of behavioural tests that there are."""
+    return (SENTIMENT, *sorted({entry.name for entry in entry_points(group=GROUP)} - {SENTIMENT}))
+
+
 def behavioural_tests(
     behaviour: Behaviour, labels: Sequence[str], seed: int
 ) -> tuple[BehaviouralTest, ...]:
     """The behavioural tests that a plan names.
 
-    Raises PlanError where a label is none of the data's.
+    Raises PlanError for a suite that nothing adds, and where a label is none of the data's.
     """
+    if behaviour.suite != SENTIMENT:
+        for entry in entry_points(group=GROUP, name=behaviour.suite):
+            return tuple(entry.load()(behaviour, labels, seed))
+        raise PlanError(
+            f"audit.behaviour.suite: there is no suite '{behaviour.suite}'. Allowed: "
+            f"{', '.join(suites())}."
+        )
     numbers = []
     for key in ("positive", "negative"):
         label = getattr(behaviour, key)
@@ -66,9 +85,9 @@ def behavioural_tests(
     return sentiment(*numbers, fillers=behaviour.fillers, seed=seed)
 
 
-def behaviour_names() -> list[str]:
-    """The behavioural tests' names, as gates have them."""
-    return [_dashed(test.name) for test in sentiment(1, 0, fillers=2)]
+def behaviour_names(tests: Iterable[BehaviouralTest] | None = None) -> list[str]:
+    """The names of behavioural tests as gates have them; without any those for sentiment."""
+    return [_dashed(test.name) for test in tests or sentiment(1, 0, fillers=2)]
 
 
 def _dashed(name: str) -> str:

@@ -48,7 +48,7 @@ def test_the_commands_run_in_the_order_shown(
     assert len(shown) >= 8
     for arguments in shown:
         # The reader's model was never trained here: that it is robust is not to be told from guessing.
-        allowed = (0, 3) if "release.toml" in arguments else (0,)
+        allowed = (0, 3) if {"release.toml", "attack"} & {*arguments} else (0,)
         assert invoke([_filled_in(word) for word in arguments]) in allowed, arguments
 
 

@@ -29,7 +29,17 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def attack(
     model: Path, runs: Path, capsys: pytest.CaptureFixture[str], *extra: str
 ) -> tuple[dict[str, object], dict[str, object]]:
-    arguments = ["attack", str(model), "--data", DATA, "--recipe", "deepwordbug", "-n", "6"]
+    arguments = [
+        "attack",
+        "--no-checks",
+        str(model),
+        "--data",
+        DATA,
+        "--recipe",
+        "deepwordbug",
+        "-n",
+        "6",
+    ]
     assert invoke([*arguments, "--json", "-q", "-o", str(runs), *extra]) == 0
     summary = json.loads(capsys.readouterr().out)
     run = RunFolder.open(Path(summary["run"]))
@@ -70,7 +80,7 @@ def test_a_label_that_the_model_lacks_is_refused_before_it_loads(
     monkeypatch.setattr("harness.models.load_classifier", refuse)
     data = tmp_path / "d.csv"
     data.write_text("text,label\na fine film,fresh\na dull film,stale\n")
-    arguments = ["attack", str(model), "--data", str(data), "--recipe", "pwws"]
+    arguments = ["attack", "--no-checks", str(model), "--data", str(data), "--recipe", "pwws"]
     assert invoke([*arguments, "-o", str(tmp_path / "runs")]) == 2
     assert "stale" in capsys.readouterr().err
 
@@ -83,7 +93,16 @@ def test_odd_texts_are_attacked_and_all_accounted_for(
     data = tmp_path / "odd.jsonl"
     data.write_text("".join(json.dumps({"text": t, "label": "negative"}) + "\n" for t in texts))
     base = project.base(tmp_path)
-    arguments = ["attack", str(base), "--data", str(data), "--recipe", "deepwordbug", "--json"]
+    arguments = [
+        "attack",
+        "--no-checks",
+        str(base),
+        "--data",
+        str(data),
+        "--recipe",
+        "deepwordbug",
+        "--json",
+    ]
     assert invoke([*arguments, "-q", "-o", str(tmp_path / "runs")]) == 0
     summary = json.loads(capsys.readouterr().out)
     assert summary["counts"]["total"] == len(texts)
@@ -96,7 +115,16 @@ def test_texts_are_cut_where_the_model_ends_or_where_it_is_told(
 ) -> None:
     data = project.write_rows(tmp_path / "long.csv", [("the plot was dull " * 30, "negative")])
     base, runs = project.base(tmp_path), tmp_path / "runs"
-    arguments = ["attack", str(base), "--data", str(data), "--recipe", "deepwordbug", "--json"]
+    arguments = [
+        "attack",
+        "--no-checks",
+        str(base),
+        "--data",
+        str(data),
+        "--recipe",
+        "deepwordbug",
+        "--json",
+    ]
     assert invoke([*arguments, "-q", "-o", str(runs), *asked]) == 0
     summary = json.loads(capsys.readouterr().out)
     assert (summary["max_length"], summary["counts"]["errored"]) == (used, 0)
@@ -126,7 +154,18 @@ def test_an_interrupted_attack_goes_on_without_losing_or_repeating_an_example(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _, whole = attack(model, tmp_path / "whole", capsys)
-    arguments = ["attack", str(model), "--data", DATA, "--recipe", "deepwordbug", "-n", "6", "-q"]
+    arguments = [
+        "attack",
+        "--no-checks",
+        str(model),
+        "--data",
+        DATA,
+        "--recipe",
+        "deepwordbug",
+        "-n",
+        "6",
+        "-q",
+    ]
     with monkeypatch.context() as patched:
         interrupt_after(patched, 3)
         assert invoke([*arguments, "-o", str(tmp_path / "cut")]) == 130
@@ -151,7 +190,18 @@ def test_a_killed_attack_goes_on_and_its_costs_cover_its_outcomes(
 ) -> None:
     _, whole = attack(model, tmp_path / "whole", capsys)
     cut = tmp_path / "cut"
-    arguments = ["attack", str(model), "--data", DATA, "--recipe", "deepwordbug", "-n", "6", "-q"]
+    arguments = [
+        "attack",
+        "--no-checks",
+        str(model),
+        "--data",
+        DATA,
+        "--recipe",
+        "deepwordbug",
+        "-n",
+        "6",
+        "-q",
+    ]
     kill("outcome", 3, *arguments, "-o", str(cut))
     summary, resumed = attack(model, cut, capsys, "--resume", "last")
     assert resumed == whole
@@ -165,7 +215,15 @@ def test_a_model_that_answers_nan_is_refused(
     loaded = load_classifier("bundle:minilm-l6", labels=("rotten", "fresh"), seed=0)
     loaded.model.classifier.bias.data.fill_(float("nan"))
     save_classifier(loaded, tmp_path / "broken")
-    arguments = ["attack", str(tmp_path / "broken"), "--data", DATA, "--recipe", "deepwordbug"]
+    arguments = [
+        "attack",
+        "--no-checks",
+        str(tmp_path / "broken"),
+        "--data",
+        DATA,
+        "--recipe",
+        "deepwordbug",
+    ]
     assert invoke([*arguments, "-n", "3", "-q", "-o", str(tmp_path / "runs")]) == 2
     assert "NaN" in capsys.readouterr().err
 
@@ -197,7 +255,17 @@ def test_parameters_of_the_recipe_are_set_and_kept_with_the_run(
 def test_parameters_that_cannot_be_set(
     model: Path, tmp_path: Path, setting: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["attack", str(model), "--data", DATA, "--recipe", "deepwordbug", "-n", "6"]
+    arguments = [
+        "attack",
+        "--no-checks",
+        str(model),
+        "--data",
+        DATA,
+        "--recipe",
+        "deepwordbug",
+        "-n",
+        "6",
+    ]
     assert invoke([*arguments, "-o", str(tmp_path), "--set", setting]) == 2
     assert message in " ".join(capsys.readouterr().err.replace("│", " ").split())
     assert not list(tmp_path.iterdir())
@@ -224,7 +292,7 @@ def test_a_model_that_the_recipe_needs_is_checked_before_any_is_loaded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("harness.models.load_classifier", None)
-    arguments = ["attack", str(model), "--data", DATA, "--recipe", "bae", "-n", "2"]
+    arguments = ["attack", "--no-checks", str(model), "--data", DATA, "--recipe", "bae", "-n", "2"]
     runs = tmp_path / "runs"
     assert invoke([*arguments, "-o", str(runs), "--masked-lm", str(tmp_path / "nowhere")]) == 2
     assert "nowhere" in capsys.readouterr().err
@@ -243,7 +311,10 @@ def test_textattack_s_own_attacks_are_run_recorded_and_summed_up_like_others(
     assert recipe["name"] == "textattack:textfooler"
     assert "WordSwapEmbedding" in recipe["parameters"]["search"]["description"]
     assert attack(model, tmp_path, capsys, *extra, "--batch-size", "1")[1] == first
-    assert invoke(["attack", str(model), "--data", DATA, "--recipe", "textattack:pws"]) == 2
+    assert (
+        invoke(["attack", "--no-checks", str(model), "--data", DATA, "--recipe", "textattack:pws"])
+        == 2
+    )
     assert "'pwws'" in capsys.readouterr().err
 
 
@@ -271,7 +342,18 @@ def test_an_attack_does_not_go_on_with_another_goal(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    arguments = ["attack", str(model), "--data", DATA, "--recipe", "deepwordbug", "-n", "6", "-q"]
+    arguments = [
+        "attack",
+        "--no-checks",
+        str(model),
+        "--data",
+        DATA,
+        "--recipe",
+        "deepwordbug",
+        "-n",
+        "6",
+        "-q",
+    ]
     arguments += ["-o", str(tmp_path / "runs")]
     with monkeypatch.context() as patched:
         interrupt_after(patched, 3)
@@ -302,7 +384,17 @@ def test_goals_that_cannot_be_had_are_refused_before_a_model_loads(
     message: str,
 ) -> None:
     monkeypatch.setattr("harness.models.load_classifier", None)
-    arguments = ["attack", str(model), "--data", DATA, "--recipe", recipe, "--goal", goal]
+    arguments = [
+        "attack",
+        "--no-checks",
+        str(model),
+        "--data",
+        DATA,
+        "--recipe",
+        recipe,
+        "--goal",
+        goal,
+    ]
     assert invoke([*arguments, "-o", str(tmp_path / "runs")]) == 2
     assert message in capsys.readouterr().err
     assert not list((tmp_path / "runs").glob("*"))
@@ -330,7 +422,17 @@ def test_a_draft_with_other_labels_is_refused_before_it_loads(
 ) -> None:
     other = tmp_path / "other"
     save_classifier(load_classifier("bundle:minilm-l6", labels=("bad", "good"), seed=0), other)
-    arguments = ["attack", str(model), "--data", DATA, "--recipe", "pwws", "--draft", str(other)]
+    arguments = [
+        "attack",
+        "--no-checks",
+        str(model),
+        "--data",
+        DATA,
+        "--recipe",
+        "pwws",
+        "--draft",
+        str(other),
+    ]
     assert invoke([*arguments, "-o", str(tmp_path / "runs")]) == 2
     assert "has the labels bad, good" in capsys.readouterr().err
 
@@ -350,7 +452,18 @@ def test_a_draft_whose_weights_changed_stops_a_resumed_run(
 ) -> None:
     draft, runs = tmp_path / "draft", tmp_path / "runs"
     save_classifier(load_classifier("bundle:minilm-l6", labels=("rotten", "fresh"), seed=1), draft)
-    arguments = ["attack", str(model), "--data", DATA, "--recipe", "pwws", "-n", "40", "-q"]
+    arguments = [
+        "attack",
+        "--no-checks",
+        str(model),
+        "--data",
+        DATA,
+        "--recipe",
+        "pwws",
+        "-n",
+        "40",
+        "-q",
+    ]
     arguments += ["--draft", str(draft), "-o", str(runs)]
     kill("outcome", 3, *arguments)
     save_classifier(load_classifier("bundle:minilm-l6", labels=("rotten", "fresh"), seed=2), draft)

@@ -41,7 +41,17 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def arguments(model: Path, data: Path, runs: Path, *extra: str) -> list[str]:
     return [
-        *("attack", str(model), "--data", str(data), "--recipe", "seq2sick", "--text", "source"),
+        *(
+            "attack",
+            "--no-checks",
+            str(model),
+            "--data",
+            str(data),
+            "--recipe",
+            "seq2sick",
+            "--text",
+            "source",
+        ),
         *("--reference", "target", "--new-tokens", "12", "--max-length", "32", "-q"),
         *("--set", "neighbours=4", "-o", str(runs), *extra),
     ]
@@ -165,7 +175,17 @@ def test_what_is_not_for_a_classifier_is_refused_before_it_loads(
     base = project.base(tmp_path)
     rows = project.write_rows(tmp_path / "d.csv", project.rows(4))
     monkeypatch.setattr("harness.models.load_classifier", None)
-    given = ["attack", str(base), "--data", str(rows), "--recipe", "pwws", "-q", *extra]
+    given = [
+        "attack",
+        "--no-checks",
+        str(base),
+        "--data",
+        str(rows),
+        "--recipe",
+        "pwws",
+        "-q",
+        *extra,
+    ]
     assert invoke([*given, "-o", str(tmp_path / "runs")]) == 2
     assert message in " ".join(capsys.readouterr().err.split())
 
@@ -175,7 +195,17 @@ def test_morpheus_takes_a_classifier_with_another_goal(
 ) -> None:
     base = project.base(tmp_path)
     rows = project.write_rows(tmp_path / "d.csv", project.rows(4))
-    given = ["attack", str(base), "--data", str(rows), "--recipe", "morpheus", "-q", "--json"]
+    given = [
+        "attack",
+        "--no-checks",
+        str(base),
+        "--data",
+        str(rows),
+        "--recipe",
+        "morpheus",
+        "-q",
+        "--json",
+    ]
     assert invoke([*given, "--goal", "untargeted", "-o", str(tmp_path / "runs")]) == 0
     assert json.loads(capsys.readouterr().out)["clean_accuracy"]["n"] == 4
 
@@ -185,7 +215,17 @@ def test_a_paraphraser_is_asked_for_and_named_by_its_option(
 ) -> None:
     base = project.base(tmp_path)
     rows = project.write_rows(tmp_path / "d.csv", project.rows(4))
-    given = ["attack", str(base), "--data", str(rows), "--recipe", "paraphrase", "-q", "--json"]
+    given = [
+        "attack",
+        "--no-checks",
+        str(base),
+        "--data",
+        str(rows),
+        "--recipe",
+        "paraphrase",
+        "-q",
+        "--json",
+    ]
     given += ["-o", str(tmp_path / "runs")]
     assert invoke(given) == 2
     assert "--paraphraser MODEL" in capsys.readouterr().err

@@ -41,7 +41,18 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def attack(model: Path, folder: Path, recipe: str, *extra: str) -> list[str]:
     data = project.write_rows(folder / "data.csv", project.rows(12))
     runs = str(folder / "runs")
-    given = ["attack", str(model), "--data", str(data), "--recipe", recipe, "-q", "-o", runs]
+    given = [
+        "attack",
+        "--no-checks",
+        str(model),
+        "--data",
+        str(data),
+        "--recipe",
+        recipe,
+        "-q",
+        "-o",
+        runs,
+    ]
     return [*given, *extra]
 
 
@@ -126,7 +137,7 @@ def test_what_cannot_be_used_is_refused_before_the_model_loads(
 
     monkeypatch.setattr("harness.models.load_classifier", refuse)
     data = project.write_rows(tmp_path / "data.csv", project.rows(12))
-    arguments = ["attack", str(model), "--data", str(data), "--recipe", recipe]
+    arguments = ["attack", "--no-checks", str(model), "--data", str(data), "--recipe", recipe]
     assert invoke([*arguments, "-o", str(tmp_path / "runs"), "--resource", resource]) == 2
     assert problem in " ".join(capsys.readouterr().err.split())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,14 @@ import jsonschema
 import numpy as np
 import pytest
 
+from attacks.behaviour import Invariance, perturbed
 from attacks.victims.function import FunctionVictim
 from harness.plan import Behaviour, PlanError, parse_plan
 from reports.folder import RunFolder
 from reports.narrative import build
 from reports.progress import Quiet
 from reports.storage import read_json
+from suites import probing
 from suites.cli import invoke
 from suites.collect import collect_evidence
 from suites.evidence import Collector, Target
@@ -210,3 +213,42 @@ def test_the_fixture_measures_the_same_as_a_plan(tmp_path: Path) -> None:
     assert tests["negation"].estimate == planned["behaviour_failures.negation"]
     assert noisy >= 0.6
     assert not tests["negation"] <= 0.2
+
+
+def test_a_package_adds_a_suite_of_tests_from_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    point = EntryPoint("mine", "tests.suites.test_probing:mine", probing.GROUP)
+    monkeypatch.setattr(
+        "suites.probing.entry_points",
+        lambda group, name="mine": [point] if (group, name) == (probing.GROUP, "mine") else [],
+    )
+    plan = project.release(tmp_path)
+    text = plan.read_text()
+    gate = '\n[[gates]]\nmetric = "behaviour_failures.{}"\nat_most = 0.9\nwhy = "-"\n'
+    suite = '\n[audit.behaviour]\nsuite = "{}"\n'
+    plan.write_text(text + suite.format("mine") + gate.format("shouting"))
+    assert invoke(["audit", str(plan), "-q"]) in (0, 3)
+    results = RunFolder.open(project.newest(Path("runs"))).results()
+    (entry,) = results["behaviour"]
+    assert (entry["name"], entry["kind"], entry["cases"]) == ("shouting", "invariance", 20)
+    for name, test, said in (
+        (
+            "mine",
+            "whispering",
+            "has no behavioural test 'whispering'. Allowed: behaviour_failures.sh",
+        ),
+        ("other", "shouting", "there is no suite 'other'. Allowed: sentiment, mine"),
+        ("sentiment", "names", "the suite sentiment needs positive and negative"),
+    ):
+        plan.write_text(text + suite.format(name) + gate.format(test))
+        assert invoke(["audit", str(plan), "-q"]) == 2
+        assert said in capsys.readouterr().err
+
+
+def mine(behaviour: Behaviour, labels: Sequence[str], seed: int) -> tuple[Invariance, ...]:
+    """Texts of one's own data, and the same in capitals."""
+    texts = [text for text, _ in project.rows(20)]
+    groups = perturbed(texts, lambda text, generator: text.upper(), seed=seed)
+    return (Invariance("shouting", groups),)

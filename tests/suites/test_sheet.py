@@ -319,7 +319,16 @@ def test_the_command_draws_and_reads(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     base, data = project.base(tmp_path), project.write_rows(tmp_path / "d.csv", project.rows(60))
-    attack = ["attack", str(base), "--data", str(data), "--recipe", "deepwordbug", "-q"]
+    attack = [
+        "attack",
+        "--no-checks",
+        str(base),
+        "--data",
+        str(data),
+        "--recipe",
+        "deepwordbug",
+        "-q",
+    ]
     assert invoke([*attack, "--set", "max_edit_distance=60"]) == 0
     (folder,) = (tmp_path / "runs").iterdir()
     before = sorted(path.name for path in folder.iterdir())

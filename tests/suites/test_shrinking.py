@@ -116,7 +116,15 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     path = project.project(folder)
     assert invoke(["train", str(path), "-o", str(folder / "training"), "-q"]) == 0
     model = folder / "models" / "plain"
-    attack = ["attack", str(model), "--data", str(folder / "data.csv"), "--recipe", "deepwordbug"]
+    attack = [
+        "attack",
+        "--no-checks",
+        str(model),
+        "--data",
+        str(folder / "data.csv"),
+        "--recipe",
+        "deepwordbug",
+    ]
     assert (
         invoke([*attack, "-n", "12", "-q", "--max-length", "32", "-o", str(folder / "runs")]) == 0
     )

@@ -87,7 +87,14 @@ def attack(
     capsys: pytest.CaptureFixture[str],
     model: str = "model",
 ) -> tuple[Any, str]:
-    arguments = ["attack", str(folder / model), "--data", f"{folder / 'data.csv'}:test", "--json"]
+    arguments = [
+        "attack",
+        "--no-checks",
+        str(folder / model),
+        "--data",
+        f"{folder / 'data.csv'}:test",
+        "--json",
+    ]
     arguments += ["--recipe", f"universal-trigger:{trigger}", "-n", "20", "-o", str(runs)]
     assert invoke(arguments) == 0
     captured = capsys.readouterr()
@@ -119,7 +126,13 @@ def test_a_run_is_not_resumed_with_other_words(
     summary, _ = attack(folder, runs, trigger, capsys)
     (RunFolder.open(Path(summary["run"])).path / "SHA256SUMS").unlink()
     trigger.write_text(trigger.read_text().replace(PLANTED, "film"))
-    arguments = ["attack", str(folder / "model"), "--data", f"{folder / 'data.csv'}:test"]
+    arguments = [
+        "attack",
+        "--no-checks",
+        str(folder / "model"),
+        "--data",
+        f"{folder / 'data.csv'}:test",
+    ]
     arguments += ["--recipe", f"universal-trigger:{trigger}", "-n", "20", "-o", str(runs)]
     assert invoke([*arguments, "--resume", summary["run"]]) == 2
     assert "film" in capsys.readouterr().err
@@ -158,7 +171,7 @@ def test_an_endpoint_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_trigger_that_is_missing_is_asked_for_before_anything_loads(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["attack", str(folder / "model"), "--data", str(folder / "data.csv")]
+    arguments = ["attack", "--no-checks", str(folder / "model"), "--data", str(folder / "data.csv")]
     assert invoke([*arguments, "--recipe", "universal-trigger", "-o", str(tmp_path)]) == 2
     assert "withstand trigger MODEL" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

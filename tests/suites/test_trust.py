@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 from typing import Any
 
@@ -309,3 +310,26 @@ def test_a_dry_run_says_all_that_is_asked(plan: Path, capsys: pytest.CaptureFixt
     said = capsys.readouterr().out
     assert "Also asked: noise case in severities 1, 3, 5; checks repeatable, signal" in said
     assert "noisy_accuracy.case.3 at least 0.4, n=12" in said
+
+
+def test_an_attack_on_a_model_that_reads_nothing_is_in_doubt_and_says_so(
+    plan: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The untrained model answers by length of text at most: whatever breaks it says little."""
+    arguments = [
+        "attack",
+        str(plan.parent / "base"),
+        "--data",
+        "data.csv",
+        "--recipe",
+        "deepwordbug",
+    ]
+    arguments += ["-n", "24", "-q"]
+    assert invoke(arguments) == 3
+    said = capsys.readouterr().out
+    assert "in doubt             check reach: texts that change their label" in said
+    results = RunFolder.open(project.newest(Path("runs"))).results()
+    made = {entry["name"] for entry in results["checks"]}
+    assert made == {"repeatable", "signal", "reach", "twin", "blind", "gradient"}
+    assert invoke([*arguments, "--no-checks", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["doubts"] == []
