@@ -103,7 +103,7 @@ def above_chance(
     difference = dataclasses.replace(
         found, value=above(found.value), low=above(found.low), high=above(found.high)
     )
-    chance = Estimate(0.5, 0.5, 0.5, 0, reason="by definition")
+    chance = Estimate(0.5, None, None, 0, reason="by definition")
     return gap(name, title, explanation, (label, found), ("by chance", chance), difference)
 
 

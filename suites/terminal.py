@@ -29,6 +29,7 @@ def shown_estimate(estimate: Mapping[str, Any], percent: bool = True) -> str:
     )
     count = estimate.get("count")
     of = f", n={estimate['n']}" if count is None else f", {count:.0f} of {estimate['n']}"
+    of = of if estimate["n"] else ""  # by definition
     return f"{value * scale:.{digits}f}{sign}{interval}{of}"
 
 
