@@ -4,9 +4,9 @@ What is chosen, and why:
 - A rate carries Wilson's interval (scipy), which holds its level at small n and at 0 and 1. Examples
   that come in families shrink the sample to its effective size first (Kish's design effect).
 - A mean carries Student's t, or BCa bootstrap where asked; families are resampled whole.
-- A difference of two runs over the same examples is paired and bootstrapped by family. For 0/1 values
-  the interval is never narrower than Bonett and Price's (2012): a bootstrap of a sample without a
-  single change says "exactly zero", which no sample can know.
+- A difference of two runs over the same examples is paired and bootstrapped by family (BCa). For 0/1
+  values the interval is never narrower than Bonett and Price's (2012): a bootstrap of a sample without
+  a single change says "exactly zero", which no sample can know.
 - A difference of two independent rates carries Newcombe's hybrid score interval (1998, method 10), and
   one of two independent means the same construction over their t intervals; a product of two rates
   has its interval from theirs in the same way.
@@ -168,7 +168,7 @@ def paired_difference(
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Estimate:
-    """The mean of `after - before` over pairs, by bootstrap of families (percentile).
+    """The mean of `after - before` over pairs, by BCa bootstrap of families.
 
     Where both are 0/1, the ends are moved outward to those of Bonett and Price's interval at the
     effective sample size, so that few or no changes do not pass for certainty.
@@ -181,9 +181,7 @@ def paired_difference(
         return Estimate.missing(
             f"{broken} of {len(values)} differences are not finite", len(values)
         )
-    drawn = bootstrap(
-        values, groups, level=level, seed=seed, resamples=resamples, method="percentile"
-    )
+    drawn = bootstrap(values, groups, level=level, seed=seed, resamples=resamples, method="BCa")
     if drawn.value is None or not {float(value) for value in (*before, *after)} <= {0.0, 1.0}:
         return drawn
     effective = float(len(values)) if groups is None else _effective_size(values, groups)[0]
