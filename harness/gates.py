@@ -61,7 +61,12 @@ class Gate(Section):
     @property
     def measured(self) -> str:
         """The name of the estimate that decides: with a margin, the paired gain over the baseline."""
-        return f"gain.{self.name}" if self.margin is not None else self.name
+        return sliced(self.compared, self.slice)
+
+    @property
+    def compared(self) -> str:
+        """That estimate's name without the slice."""
+        return f"gain.{self.metric}" if self.margin is not None else self.metric
 
     @property
     def direction(self) -> Literal["at_least", "at_most"]:

@@ -17,9 +17,11 @@ from reports.ranks import precedence
 from reports.records import OutcomeRecord, PredictionRecord
 from reports.statistics import Estimate
 from reports.summaries import (
+    accuracy,
     compare_flags,
     confidences,
     families,
+    mean_loss,
     summarize_attack,
     summarize_clean,
     union,
@@ -31,14 +33,13 @@ def accuracy_gap(
     train: Sequence[PredictionRecord], test: Sequence[PredictionRecord]
 ) -> dict[str, Any]:
     """Accuracy on the training examples minus accuracy on the test examples."""
-    left, right = summarize_clean(train).accuracy, summarize_clean(test).accuracy
+    left, right = accuracy(train), accuracy(test)
     return gap(
         "accuracy_train_test",
         "Accuracy: training − test",
         "How much better the model does on texts that it was trained on.",
         ("training", left),
         ("test", right),
-        statistics.independent_difference(left, right),
     )
 
 
@@ -46,27 +47,25 @@ def shift_gap(
     test: Sequence[PredictionRecord], shifted: Sequence[PredictionRecord], name: str
 ) -> dict[str, Any]:
     """Accuracy on the test examples minus that on texts of another domain or time."""
-    left, right = summarize_clean(test).accuracy, summarize_clean(shifted).accuracy
+    left, right = accuracy(test), accuracy(shifted)
     return gap(
         f"shift.{name}",
         f"Accuracy: test − {name}",
         "How much of the accuracy belongs to the domain of the data: on these texts it is lost.",
         ("test", left),
         (name, right),
-        statistics.independent_difference(left, right),
     )
 
 
 def loss_gap(train: Sequence[PredictionRecord], test: Sequence[PredictionRecord]) -> dict[str, Any]:
     """Mean loss on the test examples minus that on the training examples."""
-    left, right = summarize_clean(test).loss, summarize_clean(train).loss
+    left, right = mean_loss(test), mean_loss(train)
     return gap(
         "loss_test_train",
         "Loss: test − training",
         "Loss shows memorising before accuracy does: it counts how sure the wrong answers are.",
         ("test", left),
         ("training", right),
-        statistics.independent_difference(left, right),
     )
 
 
@@ -118,7 +117,6 @@ def robust_gap(
         "Robust overfitting (Rice et al. 2020): robustness learnt by heart does not carry over.",
         ("training", left),
         ("test", right),
-        statistics.independent_difference(left, right),
     )
 
 
@@ -166,14 +164,19 @@ def gap(
     explanation: str,
     left: tuple[str, Estimate],
     right: tuple[str, Estimate],
-    difference: Estimate,
+    difference: Estimate | None = None,
 ) -> dict[str, Any]:
-    """One entry of "gaps" in results.json; the way to add a gap that is not above."""
+    """One entry of "gaps" in results.json; the way to add a gap that is not above.
+
+    Args:
+        difference: left minus right; where left out, that of independent samples.
+    """
+    found = difference or statistics.independent_difference(left[1], right[1])
     return {
         "name": name,
         "title": title,
         "explanation": explanation,
         "left": {"label": left[0], "estimate": left[1].to_dict()},
         "right": {"label": right[0], "estimate": right[1].to_dict()},
-        "difference": difference.to_dict(),
+        "difference": found.to_dict(),
     }

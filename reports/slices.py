@@ -75,7 +75,7 @@ def slice_results(
                 "name": members.name,
                 "says": members.says,
                 "examples": len(members.ids),
-                "accuracy": summaries.summarize_clean(members.of(clean)).accuracy.to_dict(),
+                "accuracy": summaries.accuracy(members.of(clean)).to_dict(),
                 "attacks": tried,
                 "unions": unions,
             }

@@ -181,7 +181,7 @@ def paired_difference(
         return Estimate.missing(
             f"{broken} of {len(values)} differences are not finite", len(values)
         )
-    drawn = bootstrap(values, groups, level=level, seed=seed, resamples=resamples, method="BCa")
+    drawn = bootstrap(values, groups, level=level, seed=seed, resamples=resamples)
     if drawn.value is None or not {float(value) for value in (*before, *after)} <= {0.0, 1.0}:
         return drawn
     effective = float(len(values)) if groups is None else _effective_size(values, groups)[0]

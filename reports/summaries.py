@@ -71,7 +71,7 @@ class CleanSummary:
     loss: Estimate
     ece: Estimate
     brier: Estimate
-    unanswered: int = 0
+    unanswered: int
 
     def to_dict(self) -> dict[str, Any]:
         """An entry of "clean" in results.json."""
@@ -155,6 +155,22 @@ def summarize_clean(
 
     Logits are divided by `temperature` for the last two.
     """
+    return CleanSummary(
+        accuracy=accuracy(predictions),
+        loss=mean_loss(predictions),
+        ece=_calibration(predictions, temperature),
+        brier=_brier(predictions, temperature),
+        unanswered=sum(p.predicted is None for p in predictions),
+    )
+
+
+def accuracy(predictions: Sequence[PredictionRecord]) -> Estimate:
+    """The share that is right; no answer is not."""
+    return _rate([p.correct for p in predictions], predictions)
+
+
+def mean_loss(predictions: Sequence[PredictionRecord]) -> Estimate:
+    """The mean cross-entropy; none where one of the losses is missing or not finite."""
     losses = [p.loss for p in predictions if p.loss is not None]
     loss = Estimate.missing(
         f"{len(predictions) - len(losses)} of {len(predictions)} losses are missing or not finite",
@@ -162,13 +178,7 @@ def summarize_clean(
     )
     if predictions and len(losses) == len(predictions):
         loss = statistics.mean(losses, families(predictions))
-    return CleanSummary(
-        accuracy=_rate([p.correct for p in predictions], predictions),
-        loss=loss,
-        ece=_calibration(predictions, temperature),
-        brier=_brier(predictions, temperature),
-        unanswered=sum(p.predicted is None for p in predictions),
-    )
+    return loss
 
 
 def union_outcomes(

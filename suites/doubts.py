@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -64,10 +65,10 @@ class Doubts:
             repeats = self.victim.repeats if isinstance(self.victim, Averaged) else 1
             check = validity.load(name, repeats)
             if isinstance(check, ModelCheck):
-                measure = _bound(check.measure, asked)
+                measure = partial(check.measure, asked)
                 entry = self._entry(check, None, "", asked.attacked, measure)
             else:
-                measure = _bound(check.measure, asked, recipe, outcomes)
+                measure = partial(check.measure, asked, recipe, outcomes)
                 entry = self._entry(check, recipe.name, campaign, asked.attacked, measure)
             if entry["errored"] or (entry["kind"] == "doubt" and entry["alarm"]):
                 yield judging.sentence(entry)
@@ -92,10 +93,6 @@ class Doubts:
                 self.store.keep(key, self.victim.fingerprint, counted)
         self.known[key] = counted
         return judging.entry(check, attack, counted)
-
-
-def _bound(measure: Callable[..., Counted], *arguments: Any) -> Callable[[], Counted]:
-    return lambda: measure(*arguments)
 
 
 def _identity(check: Check) -> list[str]:

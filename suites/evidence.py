@@ -122,8 +122,7 @@ class Collector:
         """
         check = transfer.transfer_check(recipe.name, name)
         examples = self.target.attacked
-        known = self._predicted.get(check, {})
-        if all(example.id in known for example in examples):
+        if self._answered(check, examples):
             return
         for event in self.folder.events():
             mine = event["event"] == transfer.EVENT and event["surrogate"] == name
@@ -173,11 +172,15 @@ class Collector:
 
     def has_shadow(self, number: int) -> bool:
         """Whether a shadow said everything already."""
-        for split, examples in (("train", self.target.train), ("test", self.target.test)):
-            known = self._predicted.get(membership.shadow_check(number, split), {})
-            if any(example.id not in known for example in examples):
-                return False
-        return True
+        return all(
+            self._answered(membership.shadow_check(number, split), examples)
+            for split, examples in (("train", self.target.train), ("test", self.target.test))
+        )
+
+    def _answered(self, check: str, examples: Sequence[Example]) -> bool:
+        """Whether the records hold an answer to each of the examples."""
+        known = self._predicted.get(check, {})
+        return all(example.id in known for example in examples)
 
     def _predictions(
         self,

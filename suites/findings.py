@@ -9,18 +9,10 @@ from attacks.recipe import edits
 from reports import gaps, membership, slices, statistics, summaries
 from reports.curve import curve
 from reports.folder import RunFolder
+from reports.measurements import AttackResult, UnionResult
 from reports.membership import lira_gap
-from reports.records import OutcomeRecord
-from reports.results import (
-    AttackResult,
-    DataInfo,
-    Kind,
-    ModelInfo,
-    Results,
-    RunInfo,
-    UnionResult,
-    empty,
-)
+from reports.records import OutcomeRecord, PredictionRecord, Record
+from reports.results import DataInfo, Kind, ModelInfo, Results, RunInfo, empty
 from reports.statistics import Estimate
 from suites import freezing, looks, probing, sets, transfer
 from suites.earlier import EVENT, in_words
@@ -48,8 +40,9 @@ def audit_results(folder: RunFolder, kind: Kind = "audit") -> Results:
     if results["model"] is not None:
         results["model"]["temperature"] = temperature
     splits = (subject.get("data") or {}).get("splits", {})
+    answers, attempts = _by_check(folder.records())
     predictions = {
-        split: folder.predictions(f"clean@{split}")
+        split: answers.get(f"clean@{split}", [])
         for split in dict.fromkeys(("train", "validation", "test", *splits))
     }
     for split, records in predictions.items():
@@ -58,7 +51,7 @@ def audit_results(folder: RunFolder, kind: Kind = "audit") -> Results:
     costs = describe_costs(iter(events))
     campaigns = {e["check"]: e for e in events if e["event"] == "campaign"}
     seen = _seen(subject.get("model") or {}, campaigns.values())
-    outcomes = {check: folder.outcomes(check) for check in campaigns}
+    outcomes = {check: attempts.get(check, []) for check in campaigns}
     results["attacks"] = [
         _attack(campaign, outcomes[check], costs.get(check, {}), seen)
         for check, campaign in campaigns.items()
@@ -68,23 +61,23 @@ def audit_results(folder: RunFolder, kind: Kind = "audit") -> Results:
         *_gaps(predictions, campaigns, outcomes, seen, temperature),
         *cast("Any", sets.shift_gaps(splits, predictions)),
     ]
-    told = _membership(folder, events, predictions)
+    shadows = membership.shadows(events, answers)
+    told = membership.lira(predictions["train"], predictions["test"], shadows)
     if told is not None:
         results["membership"] = cast("Any", told)
         results["gaps"].append(cast("Any", lira_gap(told)))
     contrast = sets.contrast_results(splits, predictions)
     if contrast:
         results["contrast"] = cast("Any", contrast)
-    noise = probing.noise_results(folder.predictions(), predictions["test"])
+    noise = probing.noise_results(answers, predictions["test"])
     if noise is not None:
         results["noise"] = cast("Any", noise)
     behaviour = probing.behaviour_results(events)
     if behaviour:
         results["behaviour"] = cast("Any", behaviour)
     moved = transfer.pairs(events)
-    borrowed = {name: folder.predictions(name) for name in map(_transferred, moved)}
     if moved:
-        found = transfer.transfer_results(events, borrowed, predictions["test"])
+        found = transfer.transfer_results(events, answers, predictions["test"])
         results["transfer"] = cast("Any", found)
     by_form = [_by_attack(campaigns, outcomes, "test", calibrated) for calibrated in (False, True)]
     results["checks"] = cast("Any", judging.entries(events, *by_form))
@@ -92,7 +85,7 @@ def audit_results(folder: RunFolder, kind: Kind = "audit") -> Results:
         "Any",
         [
             judging.entry(transfer.TRANSFER, attack, judging.seen(counted))
-            for attack, counted in transfer.transfer_checks(borrowed, by_form[0], moved)
+            for attack, counted in transfer.transfer_checks(answers, by_form[0], moved)
         ],
     )
     cut = slices.recorded(events)
@@ -123,20 +116,18 @@ def audit_results(folder: RunFolder, kind: Kind = "audit") -> Results:
     return results
 
 
-def _membership(
-    folder: RunFolder,
-    events: Sequence[Mapping[str, Any]],
-    predictions: Mapping[str, Sequence[Any]],
-) -> dict[str, Any] | None:
-    numbers = [event["number"] for event in events if event["event"] == membership.EVENT]
-    checks = [membership.shadow_check(n, split) for n in numbers for split in ("train", "test")]
-    said = {check: folder.predictions(check) for check in checks}
-    found = membership.shadows(events, said)
-    return membership.lira(predictions["train"], predictions["test"], found)
-
-
-def _transferred(pair: tuple[str, str]) -> str:
-    return transfer.transfer_check(*pair)
+def _by_check(
+    records: Iterable[Record],
+) -> tuple[dict[str, list[PredictionRecord]], dict[str, list[OutcomeRecord]]]:
+    """The predictions and the outcomes of a run, by their check."""
+    answers: dict[str, list[PredictionRecord]] = {}
+    attempts: dict[str, list[OutcomeRecord]] = {}
+    for record in records:
+        if isinstance(record, PredictionRecord):
+            answers.setdefault(record.check, []).append(record)
+        else:
+            attempts.setdefault(record.check, []).append(record)
+    return answers, attempts
 
 
 def _averaged(subject: Mapping[str, Any]) -> tuple[str, ...]:

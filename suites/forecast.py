@@ -20,12 +20,13 @@ from reports.errors import ReportError
 from reports.folder import RunFolder
 from suites.decidable import Decidable, of_rate, of_width
 from suites.evidence import sample
-from suites.gate_bounds import PAIRED, share_of
+from suites.gate_bounds import PAIRED
 from suites.judgement import estimates
 from suites.looks import grows, levels, parts
 from suites.preflight import recipes_of
 from suites.sets import load_sets
 from suites.slices import belongs
+from suites.validity.judging import COUNTED
 from suites.verdict import ONE_SIDED
 
 Found = Mapping[str, Any]
@@ -189,28 +190,21 @@ def _gate(
     """What a gate can decide, with what has to be said of that."""
     found: Decidable | None = None
     notes = []
-    share = share_of(gate.measured)
+    n = _texts(gate, sizes)
     if gate.measured.startswith(PAIRED) and not paired:
         notes.append("it has no value without --baseline")
-    sized = _sized(gate.measured, sizes)
-    if sized is not None:
-        found = of_rate(gate, sized) if sized else None
-        if gate.metric.startswith("contrast_consistency") and sized:
-            notes.append("at best: a set has at least two texts")
-    elif share is not None:
-        of_all = share == "clean_accuracy"
-        further = gate.metric.partition("clean_accuracy")[2] if of_all else ""
-        test, attacked = sizes[f"@{gate.slice}" if gate.slice else further]
-        n = test if of_all else attacked
+    if n is not None:
         looked = looks_of if grows(gate.measured) else 1
         found = of_rate(gate, n, _factor(n, looked)) if n else None
         if looked > 1:
             notes.append(f"at the last of {looked} looks, which share what the gate may err")
         if not n:
             notes.append("none of the attacked texts is in the slice")
-        if share == "attack_success_rate":
+        if gate.metric.startswith("attack_success_rate"):
             notes.append("at best: only texts that the model gets right are counted")
-        if families and gate.evidence == "interval":
+        if gate.metric.startswith("contrast_consistency"):
+            notes.append("at best: a set has at least two texts")
+        elif families and gate.evidence == "interval":
             notes.append("at best: texts of one family count for less")
     else:
         seen = _width(gate.measured, earlier, model)
@@ -224,7 +218,7 @@ def _gate(
         "direction": gate.direction,
         "bound": gate.bound,
         "evidence": gate.evidence,
-        "share": share is not None,
+        "share": n is not None,
         "decides": asdict(found) if found else None,
         "notes": notes,
     }
@@ -243,14 +237,17 @@ def _also(plan: Plan, sizes: Mapping[str, tuple[int, int]]) -> list[str]:
     return found
 
 
-def _sized(metric: str, sizes: Mapping[str, tuple[int, int]]) -> int | None:
-    """How many texts a share that no earlier run is needed for is counted on; None for any other."""
-    kind, _, rest = metric.partition(".")
+def _texts(gate: Gate, sizes: Mapping[str, tuple[int, int]]) -> int | None:
+    """How many texts a share is counted on; None where only an earlier run can tell."""
+    kind, _, rest = gate.measured.removeprefix("before.").partition("@")[0].partition(".")
+    asked, attacked = sizes[f"@{gate.slice}" if gate.slice else ""]
+    if kind == "clean_accuracy":
+        return sizes[f".{rest}"][0] if rest else asked
     if kind == "contrast_consistency":
         return sizes[f".{rest}"][0] // 2
-    if kind == "transfer_accuracy" or (kind == "noisy_accuracy" and rest != "mean"):
-        return sizes[""][1]
-    return None
+    if kind == "noisy_accuracy":
+        return None if rest == "mean" else attacked
+    return attacked if kind in COUNTED else None
 
 
 def _factor(n: int, count: int) -> float:

@@ -7,17 +7,11 @@ from harness.plan import Gate, PlanError
 PAIRED = ("before.", "gain.")
 """Metrics that need the audit of the plain model too."""
 
-_SHARES = ("clean_accuracy", "robust_accuracy", "attack_success_rate")
 _BETWEEN = (
+    *("clean_accuracy", "robust_accuracy", "attack_success_rate"),
     *("calibration_error", "noisy_accuracy", "behaviour_failures"),
     *("contrast_consistency", "transfer_accuracy", "membership_found", "train_duplicates"),
 )
-
-
-def share_of(metric: str) -> str | None:
-    """Which share of examples a metric is; None for one that is not counted on examples alone."""
-    kind = metric.removeprefix("before.").split(".")[0]
-    return kind if kind in _SHARES else None
 
 
 def check_bound(where: str, gate: Gate) -> None:
@@ -44,6 +38,6 @@ def _least(metric: str) -> int | None:
     """The least value that a metric can have, where its greatest is 1; None for one without ends."""
     if metric.startswith("gain."):
         return -1
-    if share_of(metric) is not None or metric.removeprefix("before.").startswith(_BETWEEN):
+    if metric.removeprefix("before.").startswith(_BETWEEN):
         return 0
     return -1 if metric.startswith("gap.") and not metric.startswith("gap.loss") else None

@@ -178,7 +178,7 @@ def with_verdict(
             "gates": [
                 {
                     "name": result.gate.name,
-                    "metric": result.gate.measured.partition("@")[0],
+                    "metric": result.gate.compared,
                     "slice": result.gate.slice,
                     "bound": result.gate.bound,
                     "margin": result.gate.margin,

@@ -20,8 +20,8 @@ from attacks.resources.antonyms import opposed
 from attacks.resources.lookalikes import homoglyphs
 from attacks.resources.stopwords import stopwords
 from reports import statistics, summaries
+from reports.measurements import DoubtfulInfo
 from reports.records import OutcomeRecord
-from reports.results import DoubtfulInfo
 
 NEGATIONS = frozenset(
     {

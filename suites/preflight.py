@@ -17,7 +17,6 @@ from harness.session import Stage, data_of, section_of, stage_named, trains_noth
 from reports.storage import probe_writable
 from suites import probing, sets, slices, validity
 from suites.gate_checks import check_behaved, check_gates, check_looks, check_waivers
-from suites.shadows import check_shadows
 
 
 def check_hardening(plan: Plan, runs: Path) -> None:
@@ -116,6 +115,16 @@ def check_plan(plan: Plan, runs: Path = Path("runs")) -> None:
         tune_of(plan)
 
 
+def _check_shadows(plan: Plan) -> None:
+    """Raise PlanError where no shadow could be like the model: nothing says how that was trained."""
+    if plan.train is None and plan.harden is None:
+        raise PlanError(
+            f"audit.shadows is {plan.audit.shadows}, and the plan trains no model: it does not say how "
+            "to train its shadows. Give it the [train] section by which the model was made, or set "
+            "it to 0."
+        )
+
+
 def _check_asked_only(plan: Plan) -> None:
     """Raise PlanError for an attack by gradients, which the mean of several answers has not."""
     inside = [recipe.name for recipe in recipes_of(plan) if set(recipe.needs) & set(ABILITIES)]
@@ -196,7 +205,7 @@ def _check_audit_section(plan: Plan) -> None:
     if plan.audit.repeats > 1:
         _check_asked_only(plan)
     if plan.audit.shadows:
-        check_shadows(plan)
+        _check_shadows(plan)
     check_gates(plan)
     check_waivers(plan)
     own_resources(plan)

@@ -20,7 +20,7 @@ from harness.plan import Behaviour, PlanError
 from reports import statistics
 from reports.records import PredictionRecord
 from reports.statistics import Estimate
-from reports.summaries import compare_predictions, families, summarize_clean
+from reports.summaries import accuracy, compare_predictions, families
 
 BEHAVED = "behaved"
 SHOWN = 5
@@ -111,15 +111,15 @@ def behaved(result: Result) -> dict[str, Any]:
 
 
 def noise_results(
-    predictions: Iterable[PredictionRecord], clean: Sequence[PredictionRecord]
+    predictions: Mapping[str, Sequence[PredictionRecord]], clean: Sequence[PredictionRecord]
 ) -> dict[str, Any] | None:
     """Accuracy under each corruption and severity, its paired difference to the same texts as they are,
     and the mean over all of them; None where there was no noise.
+
+    Args:
+        predictions: by check; those of other checks are passed over.
     """
-    by_check: dict[str, list[PredictionRecord]] = {}
-    for record in predictions:
-        if record.check.startswith("noise:"):
-            by_check.setdefault(record.check, []).append(record)
+    by_check = {name: said for name, said in predictions.items() if name.startswith("noise:")}
     if not by_check:
         return None
     entries = []
@@ -130,7 +130,7 @@ def noise_results(
             {
                 "name": name,
                 "severity": int(severity),
-                "accuracy": summarize_clean(records).accuracy.to_dict(),
+                "accuracy": accuracy(records).to_dict(),
                 "difference": compare_predictions(clean, records).difference.to_dict(),
             }
         )

@@ -27,7 +27,7 @@ from harness.prediction import predict
 from harness.preflight import check_attacks
 from reports import summaries
 from reports.progress import Progress, Quiet
-from reports.records import OutcomeRecord
+from reports.records import OutcomeRecord, PredictionRecord
 from reports.statistics import Estimate, rate_of
 from suites import baselines, probing
 from suites.campaign import Campaign, run_campaign
@@ -188,13 +188,15 @@ class Robustness:
         """
         names = [corruption.name for corruption in chosen(corruptions)] or sorted(CATALOGUE)
         examples = self._chosen(n)
-        records = []
+        records: dict[str, list[PredictionRecord]] = {}
         for name in names:
             for severity in severities:
                 noisy = probing.noisy(examples, name, severity, self.seed)
                 check = probing.noise_check(name, severity)
-                for example, row in zip(noisy, predict(self.victim, noisy), strict=True):
-                    records.append(prediction(check, "test", example, row))
+                records[check] = [
+                    prediction(check, "test", example, row)
+                    for example, row in zip(noisy, predict(self.victim, noisy), strict=True)
+                ]
         found = probing.noise_results(records, [])
         mean = (
             Estimate.from_dict(found["mean"]) if found else Estimate.missing("no severity is given")

@@ -22,7 +22,7 @@ from harness.splits import stratified_order
 from reports import gaps, statistics
 from reports.records import PredictionRecord
 from reports.statistics import Estimate
-from reports.summaries import summarize_clean
+from reports.summaries import accuracy
 
 SHIFTED, CONTRAST = "shifted", "contrast"
 
@@ -163,7 +163,7 @@ def contrast_results(
                     "name": name,
                     "sets": len(whole),
                     "texts": len(records),
-                    "accuracy": summarize_clean(records).accuracy.to_dict(),
+                    "accuracy": accuracy(records).to_dict(),
                     "consistency": statistics.rate_of(list(whole.values())).to_dict(),
                 }
             )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from attacks.outcomes import Example
 from harness.models import load_classifier
-from harness.plan import Plan, PlanError
+from harness.plan import Plan
 from harness.randomness import derived
 from harness.session import WORK, Stage, constraint_models, section_of, start_of, teacher_of
 from harness.splits import Prepared
@@ -16,16 +16,6 @@ from harness.training import train
 from harness.training_plan import Train
 from suites.evidence import Collector
 from suites.subject import victim_of
-
-
-def check_shadows(plan: Plan) -> None:
-    """Raise PlanError where no shadow could be like the model: nothing says how that was trained."""
-    if plan.train is None and plan.harden is None:
-        raise PlanError(
-            f"audit.shadows is {plan.audit.shadows}, and the plan trains no model: it does not say how "
-            "to train its shadows. Give it the [train] section by which the model was made, or set "
-            "it to 0."
-        )
 
 
 def has_shadows(plan: Plan, section: Train) -> bool:

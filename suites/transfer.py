@@ -108,7 +108,7 @@ def transfer_results(
         sides, stood = [], dict.fromkeys(right, True)
         records: Sequence[PredictionRecord] = ()
         for event in borrowed:
-            records = predictions[transfer_check(attack, event["surrogate"])]
+            records = predictions.get(transfer_check(attack, event["surrogate"]), ())
             flags = [record.correct and record.example_id in right for record in records]
             for record in records:
                 stood[record.example_id] = stood.get(record.example_id, False) and record.correct
@@ -152,7 +152,9 @@ def transfer_checks(
         by_attack.setdefault(attack, []).append(transfer_check(attack, surrogate))
     for attack, checks in by_attack.items():
         attackable = [o for o in outcomes.get(attack, ()) if o.status in summaries.ATTACKABLE]
-        wrong = {r.example_id for check in checks for r in predictions[check] if not r.correct}
+        wrong = {
+            r.example_id for check in checks for r in predictions.get(check, ()) if not r.correct
+        }
         only = tuple(o.example_id for o in attackable if o.withstood and o.example_id in wrong)
         reason = "" if attackable else "no example could be attacked"
         yield attack, Counted(len(attackable), len(only), {}, only, reason)

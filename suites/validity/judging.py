@@ -159,7 +159,7 @@ def _points(share: float | None) -> str:
 
 def _rests_on(gate: Gate, entry: Mapping[str, Any], which: str) -> bool:
     """Whether a gate could pass for the reason that an alarm gives: an attack too weak, say."""
-    metric = gate.measured.partition("@")[0]
+    metric = gate.compared
     prefix, _, rest = metric.partition(".")
     side = {"before": "before", "gain": "both"}.get(prefix, "after")
     if which and side not in (which, "both"):
@@ -176,7 +176,7 @@ def _rests_on(gate: Gate, entry: Mapping[str, Any], which: str) -> bool:
 
 def counted_on(gate: Gate, attack: str) -> bool:
     """Whether a gate's metric is counted on the outcomes of an attack."""
-    metric = gate.measured.partition("@")[0].removeprefix("gain.")
+    metric = gate.compared.removeprefix("gain.")
     kind, names = _attacks_of(metric)
     return kind is not None and (not names or attack in names)
 

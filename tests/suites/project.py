@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.models import save_classifier
 from tests.harness import tiny
 
-_HEAD = """
+HEAD = """
 name = "{name}"
 seed = 3
 
@@ -109,7 +109,7 @@ def write_plan(
 ) -> Path:
     """A plan whose models go below `folder`."""
     path = folder / name
-    head = _HEAD.format(name="small", base=base, source=source)
+    head = HEAD.format(name="small", base=base, source=source)
     path.write_text(head + PLAN.format(folder=folder, at_least=at_least))
     return path
 
@@ -125,7 +125,7 @@ def release(folder: Path, name: str = "release.toml") -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     source = write_rows(folder / "data.csv", rows(200))
     plan = folder / name
-    head = _HEAD.format(name="release", base=base(folder), source=source)
+    head = HEAD.format(name="release", base=base(folder), source=source)
     plan.write_text(head + AUDIT, encoding="utf-8")
     return plan
 

@@ -89,17 +89,7 @@ def test_a_text_that_every_shadow_has_seen_is_left_out() -> None:
     assert lira([], [], []) is None
 
 
-PLAN = """
-name = "shadows"
-seed = 3
-
-[model]
-base = "{base}"
-max_length = 32
-
-[data]
-source = "{source}"
-shares = [0.4, 0.2, 0.4]
+PLAN = """shares = [0.4, 0.2, 0.4]
 
 [train]
 output = "{folder}/models/plain"
@@ -130,9 +120,8 @@ def audited(folder: Path, epochs: int, rate: float) -> RunFolder:
     ]
     source = project.write_rows(folder / "data.csv", rows)
     plan = folder / "plan.toml"
-    text = PLAN.format(
-        base=project.base(folder), source=source, folder=folder, epochs=epochs, rate=rate
-    )
+    head = project.HEAD.format(name="shadows", base=project.base(folder), source=source)
+    text = head + PLAN.format(folder=folder, epochs=epochs, rate=rate)
     plan.write_text(text)
     runs = folder / "runs"
     assert invoke(["train", str(plan), "-q", "-o", str(runs)]) == 0

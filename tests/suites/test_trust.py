@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from suites.regressions import answer
 from suites.sets import load_sets
 from suites.shrinking import fooling
 from suites.transfer import EVENT, transfer_check, transfer_results
-from suites.validity.judging import described, doubts, entry
+from suites.validity.judging import doubts, entry
 from suites.validity.twin import TWIN
 from tests.suites import project
 
@@ -105,7 +106,6 @@ def test_a_doubt_reaches_whatever_is_counted_on_its_attack(
     assert doubted["alarm"]
     found = list(doubts({"checks": [doubted]}, [Gate(why="-", **gate)]))
     assert bool(found) == rests
-    assert described(TWIN, "pwws")["name"] == "twin"
 
 
 def test_answers_that_are_no_numbers_make_a_pass_inconclusive() -> None:
@@ -139,8 +139,6 @@ def test_a_look_waits_for_what_has_no_value_yet_and_for_what_is_waived() -> None
     assert decided([robust], far, 0.001)
     missing = {**far, f"{ROBUST}@long": Estimate.missing("none of the texts is in it")}
     assert not decided([robust, sliced], missing, 0.001)
-    from datetime import date
-
     waiver = Waiver(metric=ROBUST, owner="me", reason="-", until=date(2030, 1, 1))
     open_ = {ROBUST: rate(26, 50)}
     assert not decided([robust], open_, 0.001, [waiver], date(2026, 1, 1))

@@ -1,0 +1,273 @@
+"""The measurements that results.json (`reports.results`) holds: one type a kind of number."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+
+class EstimateDict(TypedDict):
+    """`statistics.Estimate.to_dict()`."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    count: float | None
+    method: str
+    level: float
+    reason: str | None
+
+
+class CleanInfo(TypedDict):
+    """Unaltered examples of one split."""
+
+    accuracy: EstimateDict
+    loss: EstimateDict
+    ece: EstimateDict
+    brier: NotRequired[EstimateDict]
+    unanswered: NotRequired[int]
+
+
+class WrittenInfo(TypedDict):
+    """What a model that writes came to: mean sentence BLEU, 0 to 1, before and after the attack."""
+
+    bleu_before: EstimateDict
+    bleu_after: EstimateDict
+
+
+class DoubtfulInfo(TypedDict):
+    """Successes that exchange an antonym or change a negation: a filter of words, not of meaning.
+
+    `share` is of the successes; `antonyms` and `negations` count them, and one may be both. The
+    corrected rate counts them as not broken.
+    """
+
+    share: EstimateDict
+    antonyms: int
+    negations: int
+    corrected_success_rate: EstimateDict
+
+
+class CurvePoint(TypedDict):
+    """Robust accuracy if an example may cost so many distinct queries."""
+
+    queries: int
+    robust_accuracy: EstimateDict
+
+
+class AttackResult(TypedDict):
+    """One recipe against one model on one split.
+
+    `seen`: the model was trained on this attack, or on one that makes edits of a kind with it.
+    `calibrated`: the victim was temperature-scaled. `written` stands there for a model that writes,
+    `doubtful` where there are successes whose label was to change.
+    """
+
+    name: str
+    family: str
+    seen: bool
+    calibrated: bool
+    split: str
+    recipe: dict[str, Any]
+    query_budget: NotRequired[int | None]
+    counts: dict[str, int]
+    accuracy: EstimateDict
+    robust_accuracy: EstimateDict
+    attack_success_rate: EstimateDict
+    queries: dict[str, int]
+    seconds: dict[str, float]
+    words_changed: dict[str, float | None]
+    curve: NotRequired[list[CurvePoint]]
+    written: NotRequired[WrittenInfo]
+    doubtful: NotRequired[DoubtfulInfo]
+
+
+class UnionResult(TypedDict):
+    """The worst case per example over several attacks."""
+
+    label: str
+    attacks: list[str]
+    calibrated: bool
+    split: str
+    robust_accuracy: EstimateDict
+
+
+class CheckResult(TypedDict):
+    """One check of the evidence: what was counted, and whether it lies beyond the bound.
+
+    `attack` is None where the victim or the data were checked. `kind` is "doubt" (about the evidence) or
+    "weakness" (of the model); `means` says what an alarm means. One that errored has no value and no
+    alarm: its traceback is in events.jsonl.
+    """
+
+    name: str
+    attack: str | None
+    kind: Literal["doubt", "weakness"]
+    title: str
+    source: str
+    direction: Literal["at_least", "at_most"]
+    bound: float
+    estimate: EstimateDict
+    alarm: bool
+    errored: bool
+    means: str
+    examples: list[str]
+
+
+class NoiseEntry(TypedDict):
+    """Accuracy under one corruption, and its paired difference to the same texts unaltered."""
+
+    name: str
+    severity: int
+    accuracy: EstimateDict
+    difference: EstimateDict
+
+
+class NoiseInfo(TypedDict):
+    """Accuracy under natural noise; `mean` is over all corruptions and severities, by example."""
+
+    mean: EstimateDict
+    entries: list[NoiseEntry]
+
+
+class BehaviourResult(TypedDict):
+    """One behavioural test: the share of its judged cases that failed, and some of the texts."""
+
+    name: str
+    title: str
+    kind: str
+    cases: int
+    errored: int
+    failure_rate: EstimateDict
+    failures: list[dict[str, Any]]
+
+
+class SlicedAttack(TypedDict):
+    """One recipe on the examples of a slice."""
+
+    name: str
+    calibrated: bool
+    examples: int
+    robust_accuracy: EstimateDict
+    attack_success_rate: EstimateDict
+
+
+class SlicedUnion(TypedDict):
+    """The worst case over all attacks on the examples of a slice."""
+
+    calibrated: bool
+    robust_accuracy: EstimateDict
+
+
+class SliceResult(TypedDict):
+    """A part of the test examples, counted by itself; `says` is which they are."""
+
+    name: str
+    says: str
+    examples: int
+    accuracy: EstimateDict
+    attacks: list[SlicedAttack]
+    unions: list[SlicedUnion]
+
+
+class ContrastResult(TypedDict):
+    """Contrast sets: `consistency` is the share of sets of which every text is right."""
+
+    name: str
+    sets: int
+    texts: int
+    accuracy: EstimateDict
+    consistency: EstimateDict
+
+
+class MembershipInfo(TypedDict):
+    """LiRA by so many shadows: the area under its ROC curve, and what it finds at so many false alarms.
+
+    `left_out` counts texts that no shadow, or every one, was trained on.
+    """
+
+    shadows: int
+    left_out: int
+    area: EstimateDict
+    false_alarms: float
+    found: EstimateDict
+
+
+class LooksInfo(TypedDict):
+    """Looks before the end: `made` of `planned`, on `examples` of `of`, and the level of the last."""
+
+    planned: int
+    made: int
+    examples: int
+    of: int
+    level: float
+
+
+class SurrogateResult(TypedDict):
+    """A model that was attacked in the victim's place: on so many texts it was `fooled`."""
+
+    name: str
+    fooled: int
+    errored: int
+    robust_accuracy: EstimateDict
+
+
+class TransferResult(TypedDict):
+    """The victim on the texts of one attack on surrogates; `robust_accuracy` is over all of them."""
+
+    attack: str
+    surrogates: list[SurrogateResult]
+    robust_accuracy: EstimateDict
+
+
+class GapSide(TypedDict):
+    """One side of a gap."""
+
+    label: str
+    estimate: EstimateDict
+
+
+class Gap(TypedDict):
+    """One row of the overfitting table: left minus right."""
+
+    name: str
+    title: str
+    explanation: str
+    left: GapSide
+    right: GapSide
+    difference: EstimateDict
+
+
+class Difference(TypedDict):
+    """One metric before and after, paired on the example."""
+
+    title: str
+    metric: str
+    attack: str | None
+    seen: bool
+    calibrated: bool
+    before: EstimateDict
+    after: EstimateDict
+    difference: EstimateDict
+    p_value: float | None
+    newly_broken: int
+    newly_fixed: int
+    n: int
+
+
+class SliceDifferences(TypedDict):
+    """The differences on the examples of one slice."""
+
+    name: str
+    says: str
+    differences: list[Difference]
+
+
+class Comparison(TypedDict):
+    """Two audits of the same examples by the same attacks. `before` and `after` are their results."""
+
+    before: dict[str, Any]
+    after: dict[str, Any]
+    differences: list[Difference]
+    slices: NotRequired[list[SliceDifferences]]
+    cost: dict[str, Any]
