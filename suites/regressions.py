@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from attacks.goals import Targeted
 from attacks.models import Victim
 from harness.errors import HarnessError
 from reports.folder import RunFolder
@@ -76,7 +77,7 @@ def shrink_run(
     spec = model or _model(run)
     victim = named_victim(spec, _max_length(run), device)
     successes = fooling(outcomes)
-    found = shrink(victim, successes, progress=progress)
+    found = shrink(victim, successes, targeted=_targeted(run), progress=progress)
     kept = {shrunk.example_id for shrunk in found}
     return Shrinking(
         run=run.id,
@@ -86,6 +87,16 @@ def shrink_run(
         mended=len({o.example_id for o in successes} - kept),
         found=tuple(sorted(found, key=lambda one: (one.edits, one.example_id, one.attack))),
     )
+
+
+def _targeted(run: RunFolder) -> set[str]:
+    """The attacks of a run that were after one label."""
+    return {
+        event["attack"]
+        for event in run.events()
+        if event["event"] == "campaign"
+        and event["recipe"]["parameters"]["goal"]["kind"] == Targeted.__name__
+    }
 
 
 def pytest_file(done: Shrinking) -> str:

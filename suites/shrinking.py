@@ -98,6 +98,7 @@ def shrink(
     victim: Victim,
     outcomes: Sequence[OutcomeRecord],
     *,
+    targeted: Iterable[str] = (),
     budget: int = BUDGET,
     progress: Progress | None = None,
 ) -> list[Shrunk]:
@@ -107,13 +108,20 @@ def shrink(
 
     Of several that come to the same text of an example one is kept. Texts of different successes are
     scored together.
+
+    Args:
+        targeted: attacks that are after one label: what is left of their edits still gets that label.
+        budget: texts that may be tried for one success before the search becomes a greedy one.
     """
+    aimed = frozenset(targeted)
     successes = fooling(outcomes)
     found: dict[tuple[str, Strings], Shrunk] = {}
     with (progress or Quiet()).task("shrink", len(successes)) as task:
         for start in range(0, len(successes), WAVE):
             wave = successes[start : start + WAVE]
-            for shrunk in _side_by_side(victim, [_search(outcome, budget) for outcome in wave]):
+            for shrunk in _side_by_side(
+                victim, [_search(o, budget, o.attack in aimed) for o in wave]
+            ):
                 if shrunk is not None:
                     found.setdefault((shrunk.example_id, shrunk.smallest), shrunk)
             task.update(start + len(wave))
@@ -141,22 +149,24 @@ def _side_by_side(victim: Victim, searches: Sequence[Search]) -> list[Shrunk | N
     return results
 
 
-def _search(outcome: OutcomeRecord, budget: int) -> Search:
+def _search(outcome: OutcomeRecord, budget: int, targeted: bool) -> Search:
     original, perturbed = outcome.original, outcome.perturbed or ()
     edits = edits_between(original, perturbed)
     kept, least = tuple(edits), True
     rows = yield [applied(original, kept)]
-    predicted = _fooled(rows, outcome.label)
+    predicted = _fooled(rows, outcome.label, None)
     if not predicted:
         return None
     answer = predicted[0]
+    # Another model may be fooled into another label: that is no success of the attack, and wrong still.
+    target = answer if targeted and answer == outcome.predicted_after else None
     spent, size = 1, 1
     while size < len(edits):
         if spent + math.comb(len(edits), size) > budget:
             least = False
             break
         subsets = list(combinations(edits, size))
-        fooled = _fooled((yield [applied(original, s) for s in subsets]), outcome.label)
+        fooled = _fooled((yield [applied(original, s) for s in subsets]), outcome.label, target)
         if fooled:
             best = next(iter(fooled))
             kept, answer = subsets[best], fooled[best]
@@ -165,7 +175,7 @@ def _search(outcome: OutcomeRecord, budget: int) -> Search:
         size += 1
     while not least and len(kept) > 1:
         fewer = [kept[:place] + kept[place + 1 :] for place in range(len(kept))]
-        fooled = _fooled((yield [applied(original, s) for s in fewer]), outcome.label)
+        fooled = _fooled((yield [applied(original, s) for s in fewer]), outcome.label, target)
         if not fooled:
             break
         best = next(iter(fooled))
@@ -183,11 +193,16 @@ def _search(outcome: OutcomeRecord, budget: int) -> Search:
     )
 
 
-def _fooled(rows: Any, label: int) -> dict[int, int]:
-    """Answers other than the label by place, the surest first; a row that is not finite is none."""
+def _fooled(rows: Any, label: int, target: int | None) -> dict[int, int]:
+    """Answers other than the label, or equal to the target if any, by place, the surest first.
+
+    A row that is not finite is none.
+    """
     order = sorted(range(len(rows)), key=lambda n: (round(float(rows[n][label]), 6), n))
     return {
         n: int(np.argmax(rows[n]))
         for n in order
-        if np.isfinite(rows[n]).all() and int(np.argmax(rows[n])) != label
+        if np.isfinite(rows[n]).all()
+        and (answer := int(np.argmax(rows[n]))) != label
+        and target in (None, answer)
     }

@@ -97,6 +97,25 @@ def test_what_is_left_fools_and_nothing_in_it_can_be_spared(
         assert shrunk.edits == sizes[0]
 
 
+def test_what_was_after_one_label_keeps_it_and_is_wrong_all_the_same_elsewhere() -> None:
+    """ "x" makes it 1 and "y" beside it 2; a model that knows no 2 is fooled by "x" as before."""
+
+    def answer(known: int) -> FunctionVictim:
+        def rows(texts: list[str]) -> list[list[float]]:
+            found = [("x" in text) + ("x" in text and "y" in text) for text in texts]
+            return [[float(min(place, known) == n) for n in range(3)] for place in found]
+
+        return FunctionVictim(rows, ("no", "yes", "quite"))
+
+    outcome = replace(success("a b c", "x y z"), predicted_after=2)
+    (any_wrong,) = shrink(answer(2), [outcome])
+    assert (any_wrong.smallest, any_wrong.predicted) == (("x b c",), 1)
+    (aimed,) = shrink(answer(2), [outcome], targeted=["a"])
+    assert (aimed.smallest, aimed.predicted, aimed.edits) == (("x y c",), 2, 2)
+    (elsewhere,) = shrink(answer(1), [outcome], targeted=["a"])
+    assert (elsewhere.smallest, elsewhere.predicted) == (("x b c",), 1)
+
+
 def test_what_does_not_fool_any_more_and_what_is_twice_there_is_left_out() -> None:
     victim = by_weight({"x": 1.0}, bound=1)
     outcomes = [
