@@ -245,6 +245,7 @@ def proposals(
     return part.replacements(current, index, rng)
 
 
+@runtime_checkable
 class Corruption(Protocol):
     """Noise that keeps the label, in five severities."""
 

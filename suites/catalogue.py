@@ -58,6 +58,7 @@ def listing(what: str) -> list[dict[str, Any]]:
         "attacks": _attacks,
         "objectives": _objectives,
         "checks": _checks,
+        "corruptions": _corruptions,
         "suites": _suites,
         "data": _data,
         "resources": _resources,
@@ -104,6 +105,13 @@ def _objectives() -> list[dict[str, Any]]:
 
 def _checks() -> list[dict[str, Any]]:
     return [{"name": name, "about": about} for name, about in CHECKS.items()]
+
+
+def _corruptions() -> list[dict[str, Any]]:
+    from attacks import corruptions
+
+    found = corruptions.chosen(corruptions.names())
+    return [{"name": corruption.name, "about": corruption.summary} for corruption in found]
 
 
 def _suites() -> list[dict[str, Any]]:

@@ -359,7 +359,8 @@ def _conclude(folder: Path, verdict: Any, as_json: bool) -> None:
 
 def ls(
     what: Annotated[
-        str, typer.Argument(help="attacks, objectives, checks, suites, data or resources.")
+        str,
+        typer.Argument(help="attacks, objectives, checks, corruptions, suites, data or resources."),
     ],
     as_json: Json = False,
     verbose: Annotated[

@@ -124,7 +124,9 @@ def _rewrites(
 def corruptions(
     text: str, names: Sequence[str] = (), severities: Sequence[int] = SEVERITIES
 ) -> SearchStrategy[str]:
-    """The text under natural noise (`docs/corruptions.md`): of any of the names, in any severity.
+    """The text under natural noise: of any of the names, in any severity.
+
+    Without names it is all that `docs/corruptions.md` lists.
 
     Raises AttackError for a corruption that does not exist.
     """

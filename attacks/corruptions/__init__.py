@@ -1,12 +1,15 @@
 """Natural noise: what happens to texts without anybody meaning harm, in five severities.
 
 A corruption should leave a reader's answer as it was. Severities nest: with the same random numbers each
-makes all edits of the one before and more, so that what grows with the severity is the dose alone.
+makes all edits of the one before and more, so that what grows with the severity is the dose alone. A
+package adds its own under the entry-point group `withstand.corruptions`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 
 import numpy as np
 
@@ -16,7 +19,7 @@ from attacks.corruptions.phrases import Names, Whitespace, WordOrder
 from attacks.corruptions.severity import SENTENCES, SEVERITIES, SHARES
 from attacks.corruptions.words import Words
 from attacks.engine.attempt import derive_seed
-from attacks.errors import unknown_name
+from attacks.errors import AttackError, unknown_name
 from attacks.protocols import Corruption
 from attacks.text import Candidate, Text
 from attacks.transformations.characters import NeighbouringKey
@@ -32,12 +35,14 @@ __all__ = [
     "CATALOGUE",
     "CONTRACTIONS",
     "ENTITIES",
+    "GROUP",
     "SENTENCES",
     "SEVERITIES",
     "SHARES",
     "chosen",
     "corrupted",
     "generator",
+    "names",
 ]
 
 CONTRACTIONS = Contractions(
@@ -69,14 +74,52 @@ _ALL: tuple[Corruption, ...] = (
 CATALOGUE: dict[str, Corruption] = {corruption.name: corruption for corruption in _ALL}
 
 
-def chosen(names: Iterable[str]) -> tuple[Corruption, ...]:
-    """The corruptions called so, each once. Raises AttackError for one that does not exist."""
-    found = {}
-    for name in names:
-        if name not in CATALOGUE:
-            raise unknown_name("corruption", name, CATALOGUE)
-        found[name] = CATALOGUE[name]
-    return tuple(found.values())
+GROUP = "withstand.corruptions"
+"""Entry points of this group add corruptions: each names a `Corruption` that is called as it is. A
+built-in name cannot be taken over."""
+
+
+def names() -> tuple[str, ...]:
+    """The corruptions that there are: the built-in ones in their order, then others by name."""
+    return (*CATALOGUE, *sorted(_added().keys() - CATALOGUE.keys()))
+
+
+def chosen(wanted: Iterable[str]) -> tuple[Corruption, ...]:
+    """The corruptions called so, each once.
+
+    Raises AttackError for one that does not exist, or that has no corruption of that name behind it.
+    """
+    return tuple(_load(name) for name in dict.fromkeys(wanted))
+
+
+@cache
+def _load(name: str) -> Corruption:
+    if name in CATALOGUE:
+        return CATALOGUE[name]
+    point = _added().get(name)
+    if point is None:
+        raise unknown_name("corruption", name, names())
+    try:
+        found = point.load()
+    except Exception as error:  # whatever a stranger's module raises at import
+        raise AttackError(
+            f"The corruption '{name}' cannot be loaded from {point.value}: {error}"
+        ) from error
+    if isinstance(found, type) or not isinstance(found, Corruption):
+        raise AttackError(
+            f"{point.value}, which is called '{name}' in the group {GROUP}, is no corruption. It must "
+            "be an object with a name, a summary and corrupt(text, severity, rng)."
+        )
+    if found.name != name:
+        raise AttackError(
+            f"{point.value} is called '{name}' in the group {GROUP}, and calls itself '{found.name}'. "
+            "Records and random numbers go by the name: give both the same."
+        )
+    return found
+
+
+def _added() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=GROUP)}
 
 
 def generator(seed: int, example_id: str, name: str, draw: int = 0) -> np.random.Generator:

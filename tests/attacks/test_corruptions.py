@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib.metadata import EntryPoint
 from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attacks import recipes
+from attacks import corruptions, recipes
 from attacks.constraints import Stopwords
 from attacks.corruptions import CATALOGUE, SEVERITIES, SHARES, chosen, corrupted, generator
 from attacks.corruptions.layout import asides
 from attacks.corruptions.severity import words_hit
-from attacks.corruptions.words import Noise
+from attacks.corruptions.words import Noise, Words
 from attacks.engine.scheduler import EngineConfig, Job, run
 from attacks.errors import AttackError
 from attacks.goals import Untargeted
@@ -27,6 +29,7 @@ from attacks.resources.stopwords import stopwords
 from attacks.searches import BySeverity
 from attacks.text import Candidate, Text
 from attacks.transformations.characters import touching
+from attacks.transformations.noise import OtherCase
 from attacks.victims.function import FunctionVictim
 from harness.splits import load_split
 
@@ -325,6 +328,39 @@ def attack(
     events = run(jobs, models, EngineConfig(window=window))
     found = [event.outcome for event in events if isinstance(event, Finished)]
     return sorted(found, key=lambda outcome: texts.index(outcome.example_id))
+
+
+SHOUTED = Words("shouted", "A word is shouted.", OtherCase())
+MISNAMED = replace(SHOUTED, name="whispered")
+
+
+def test_other_distributions_add_corruptions(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = (
+        EntryPoint("shouted", f"{__name__}:SHOUTED", corruptions.GROUP),
+        EntryPoint("broken", "no_such_module:NOISE", corruptions.GROUP),
+        EntryPoint("number", f"{__name__}:REVIEW", corruptions.GROUP),
+        EntryPoint("called otherwise", f"{__name__}:MISNAMED", corruptions.GROUP),
+        EntryPoint("case", f"{__name__}:SHOUTED", corruptions.GROUP),
+    )
+    monkeypatch.setattr(corruptions, "entry_points", lambda group: points)
+    assert corruptions.names() == (
+        *CATALOGUE,
+        *("broken", "called otherwise", "number", "shouted"),
+    )
+    assert chosen(["case"]) == (CATALOGUE["case"],), "a built-in name cannot be taken over"
+    found = corrupted(Text.of(REVIEW), "shouted", 5, seed=0, example_id="e")
+    assert found.strings[0] != REVIEW
+    assert found.strings[0].lower() == REVIEW.lower()
+    (outcome,) = attack(recipes.load("natural-noise", corruptions=["shouted"], draws=5))
+    assert outcome.status is Status.SUCCEEDED
+    for name, said in (
+        ("broken", "cannot be loaded from no_such_module"),
+        ("number", "is no corruption. It must be an object with a name"),
+        ("called otherwise", "calls itself 'whispered'"),
+        ("shout", "Did you mean 'shouted'"),
+    ):
+        with pytest.raises(AttackError, match=said):
+            chosen([name])
 
 
 @pytest.mark.parametrize("name", NAMES)
