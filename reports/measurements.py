@@ -96,13 +96,14 @@ class CheckResult(TypedDict):
     """One check of the evidence: what was counted, and whether it lies beyond the bound.
 
     `attack` is None where the victim or the data were checked. `kind` is "doubt" (about the evidence) or
-    "weakness" (of the model); `means` says what an alarm means. One that errored has no value and no
-    alarm: its traceback is in events.jsonl.
+    "weakness" (of the model), and a doubt is about an attack's failures or its successes; `means` says
+    what an alarm means. One that errored has no value and no alarm: its traceback is in events.jsonl.
     """
 
     name: str
     attack: str | None
     kind: Literal["doubt", "weakness"]
+    about: NotRequired[Literal["failures", "successes"]]
     title: str
     source: str
     direction: Literal["at_least", "at_most"]

@@ -12,6 +12,7 @@ from reports import summaries
 from reports.errors import ReportError
 from reports.records import OutcomeRecord
 from reports.storage import read_json, write_atomic
+from suites import meaning
 from suites.measured import Judged, Measured, judged
 
 FORMAT, VERSION = "withstand/baseline", 1
@@ -66,6 +67,8 @@ def no_worse(
             f"{path} was measured on other examples: {len(then - now)} are not here, {len(now - then)} "
             "are new. Measure it again with --withstand-update, and review the change."
         )
+    # What the baseline's model was broken by too easily would look like a gain.
+    problems = (*problems, *meaning.alarms(attack, before))
     compared = summaries.compare_attacks(before, outcomes)
     broken = set(compared.newly_broken)
     measured = Measured(

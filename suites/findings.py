@@ -17,7 +17,7 @@ from reports.statistics import Estimate
 from suites import freezing, looks, probing, sets, transfer
 from suites.earlier import EVENT, in_words
 from suites.evidence import describe_costs
-from suites.meaning import doubtful
+from suites.meaning import MEANING, doubtful, meaning_check
 from suites.validity import judging
 
 LIMITS = (
@@ -86,6 +86,13 @@ def audit_results(folder: RunFolder, kind: Kind = "audit") -> Results:
         [
             judging.entry(transfer.TRANSFER, attack, judging.seen(counted))
             for attack, counted in transfer.transfer_checks(answers, by_form[0], moved)
+        ],
+    )
+    results["checks"] += cast(
+        "Any",
+        [
+            judging.entry(MEANING, attack, judging.seen(meaning_check(told)))
+            for attack, told in by_form[0].items()
         ],
     )
     cut = slices.recorded(events)

@@ -12,6 +12,7 @@ from reports.curve import GRID
 from suites import probing, validity
 from suites.gate_bounds import PAIRED, check_bound
 from suites.looks import grows
+from suites.meaning import MEANING
 from suites.sets import CONTRAST, SHIFTED
 from suites.transfer import TRANSFER
 from suites.validity import judging
@@ -239,6 +240,7 @@ def check_behaved(plan: Plan, tests: Iterable[BehaviouralTest]) -> None:
 def _check_checked(plan: Plan, where: str, name: str, attack: str | None) -> None:
     of_attacks = [judging.OVERCONFIDENCE.name] if plan.audit.calibrated else []
     of_attacks += [TRANSFER.name] if plan.audit.surrogates else []
+    of_attacks += [MEANING.name]
     of_attacks += [
         n for n in plan.audit.checks if isinstance(validity.load(n), validity.AttackCheck)
     ]

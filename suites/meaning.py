@@ -22,6 +22,8 @@ from attacks.resources.stopwords import stopwords
 from reports import statistics, summaries
 from reports.measurements import DoubtfulInfo
 from reports.records import OutcomeRecord
+from suites.validity import judging
+from suites.validity.check import Check, Counted
 
 NEGATIONS = frozenset(
     {
@@ -39,6 +41,19 @@ The first two lines are the absolute and approximate negators of Huddleston and 
 Grammar of the English Language* (2002), chapter 9, less "few" and "little", which negate only without
 "a"; the rest is from the list NEGATE of VADER (Hutto and Gilbert, ICWSM 2014).
 """
+
+MEANING = Check(
+    "meaning",
+    "doubt",
+    "Successes that exchange an antonym or change a negation",
+    "what the attack counts as its successes may be texts that mean something else, so that robust "
+    "accuracy is too low. Look at the success rate without them, or have people read a sample "
+    "(withstand sheet)",
+    "Morris et al., Reevaluating Adversarial Examples in Natural Language, Findings of EMNLP 2020 (an "
+    "attack is to keep the meaning); the filter and a twentieth are ours, as for blind",
+    at_most=0.05,
+    about="successes",
+)
 
 _WORD = re.compile(r"\w+(?:'\w+)*")
 
@@ -93,6 +108,21 @@ def doubtful(outcomes: Sequence[OutcomeRecord]) -> DoubtfulInfo | None:
             "corrected_success_rate": corrected.to_dict(),
         },
     )
+
+
+def meaning_check(outcomes: Sequence[OutcomeRecord]) -> Counted:
+    """How many of an attack's successes the filter finds doubtful."""
+    won = [o for o in outcomes if o.status == "succeeded"]
+    if not all(map(changes_label, won)):
+        return Counted(0, 0, reason="its successes do not change a label")
+    found = tuple(o.example_id for o in won if any(doubts(o).values()))
+    return Counted(len(won), len(found), {}, found, "" if won else "it had no success")
+
+
+def alarms(attack: str, outcomes: Sequence[OutcomeRecord]) -> tuple[str, ...]:
+    """What the check says of an attack, where it raises an alarm."""
+    entry = judging.entry(MEANING, attack, judging.seen(meaning_check(outcomes)))
+    return (judging.sentence(entry),) if entry["alarm"] else ()
 
 
 def changes_label(outcome: OutcomeRecord) -> bool:

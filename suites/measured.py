@@ -41,6 +41,8 @@ class Measured:
             inconclusive, one that is missed stays missed.
         doubts: why the model may look more robust than it is (`suites.validity`): as problems, but for a
             bound that wants it to be broken.
+        doubtful: why it may look more broken than it is (`suites.meaning`): as problems, for such a
+            bound.
         outcomes: records behind it, of which the worst are shown where a bound is missed.
     """
 
@@ -48,6 +50,7 @@ class Measured:
     estimate: Estimate
     problems: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    doubtful: tuple[str, ...] = ()
     outcomes: tuple[Any, ...] = field(default=(), repr=False, compare=False)
 
     def __float__(self) -> float:
@@ -108,7 +111,7 @@ class Judged:
 
 def judged(measured: Measured, gate: Gate) -> Judged:
     """The verdict on one gate, by the rule that plans are judged by."""
-    doubts = measured.doubts if wants_robust(gate) else ()
+    doubts = measured.doubts if wants_robust(gate) else measured.doubtful
     problems = (*measured.problems, *doubts)
     decided = decide([gate], {gate.measured: measured.estimate}, problems)
     (result,) = decided.gates

@@ -29,7 +29,7 @@ from reports import summaries
 from reports.progress import Progress, Quiet
 from reports.records import OutcomeRecord, PredictionRecord
 from reports.statistics import Estimate, rate_of
-from suites import baselines, probing
+from suites import baselines, meaning, probing
 from suites.campaign import Campaign, run_campaign
 from suites.doubts import CHECKS, Doubts
 from suites.evidence import prediction, sample
@@ -48,6 +48,7 @@ class Attacked:
         outcomes: a record an example, in their order.
         problems: what makes the evidence incomplete.
         doubts: of the checks, about an attack that failed (`suites.doubts`).
+        doubtful: of its successes, what speaks against them (`suites.meaning`).
     """
 
     name: str
@@ -55,6 +56,7 @@ class Attacked:
     outcomes: tuple[OutcomeRecord, ...] = field(repr=False)
     problems: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    doubtful: tuple[str, ...] = ()
 
     @cached_property
     def _summary(self) -> summaries.AttackSummary:
@@ -77,7 +79,12 @@ class Attacked:
 
     def _measured(self, metric: str, estimate: Estimate) -> Measured:
         return Measured(
-            f"{metric}.{self.name}", estimate, self.problems, self.doubts, self.outcomes
+            f"{metric}.{self.name}",
+            estimate,
+            self.problems,
+            self.doubts,
+            self.doubtful,
+            self.outcomes,
         )
 
 
@@ -171,6 +178,7 @@ class Robustness:
             outcomes=tuple(outcomes),
             problems=tuple(_problems(outcomes, self.victim.labels)),
             doubts=self._doubts.about(recipe, key, campaign.examples, outcomes, self._models),
+            doubtful=meaning.alarms(recipe.name, outcomes) if self.checks else (),
         )
 
     def noisy(
@@ -182,7 +190,8 @@ class Robustness:
         """Accuracy under natural noise: the mean over all corruptions and severities, by example.
 
         Args:
-            corruptions: names from `docs/corruptions.md`; all of them where none is given.
+            corruptions: names from `docs/corruptions.md`, or of a package's own; all of the first where
+                none is given.
 
         Raises AttackError for a corruption or a severity that does not exist.
         """
@@ -229,7 +238,9 @@ class Robustness:
         estimate = summaries.union(by_attack)
         metric = f"robust_accuracy.union{calibrated}"
         doubts = dict.fromkeys(doubt for one in attacked for doubt in one.doubts)
-        return Measured(metric, estimate, tuple(problems), tuple(doubts), every)
+        doubtful = dict.fromkeys(doubt for one in attacked for doubt in one.doubtful)
+        found = (tuple(problems), tuple(doubts), tuple(doubtful))
+        return Measured(metric, estimate, *found, every)
 
     def no_worse_than_baseline(self, attacked: Attacked, name: str, margin: float = 0.0) -> Judged:
         """Whether robust accuracy is at most `margin` below that of the baseline called `name`.

@@ -19,6 +19,7 @@ from harness.prediction import rows_of
 from reports.records import OutcomeRecord
 
 Kind = Literal["doubt", "weakness"]
+About = Literal["failures", "successes"]
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,8 @@ class Check:
         means: what follows where the bound is missed: a clause, with {facts} put in.
         at_most, at_least: one of the two; it is missed where the whole 95% interval lies beyond it.
         source: where check and bound come from.
+        about: what a doubt is about: an attack's failures, so that the model looks too robust, or its
+            successes, so that it looks too broken.
     """
 
     name: str
@@ -97,6 +100,7 @@ class Check:
     source: str
     at_most: float | None = None
     at_least: float | None = None
+    about: About = "failures"
 
 
 @dataclass(frozen=True)

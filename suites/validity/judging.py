@@ -32,6 +32,7 @@ def described(check: Check, attack: str | None) -> dict[str, Any]:
         "name": check.name,
         "attack": attack,
         "kind": check.kind,
+        "about": check.about,
         "title": check.title,
         "means": check.means,
         "source": check.source,
@@ -104,6 +105,7 @@ def _judged(told: Mapping[str, Any], estimate: Estimate) -> dict[str, Any]:
     keys = ("name", "attack", "kind", "title", "source", "direction", "bound")
     return {
         **{key: told[key] for key in keys},
+        "about": told.get("about", "failures"),  # records of earlier releases do not say
         "estimate": estimate.to_dict(),
         "alarm": _beyond(told["direction"], told["bound"], estimate),
         "errored": bool(told.get("error")),
@@ -171,7 +173,10 @@ def _rests_on(gate: Gate, entry: Mapping[str, Any], which: str) -> bool:
         return False
     if entry["name"] == OVERCONFIDENCE.name and ".calibrated" in metric:
         return False
-    return prefix == "gain" or kind.startswith("gap.") or wants_robust(gate)
+    if prefix == "gain" or kind.startswith("gap."):
+        return True
+    of_failures = str(entry.get("about", "failures")) == "failures"
+    return wants_robust(gate) == of_failures
 
 
 def counted_on(gate: Gate, attack: str) -> bool:

@@ -13,7 +13,9 @@ from reports import doubtful as words
 from reports import summaries, tables
 from reports.records import OutcomeRecord
 from suites.findings import _attack
-from suites.meaning import NEGATIONS, doubtful, doubts, negations
+from suites.meaning import NEGATIONS, alarms, doubtful, doubts, meaning_check, negations
+from suites.measured import InconclusiveError
+from suites.robustness import Attacked
 
 
 def outcome(
@@ -160,6 +162,29 @@ def test_there_is_none_without_successes_and_none_of_other_goals() -> None:
     assert doubtful([outcome("reduced", "not a film", ("not", ""), predicted_after=1)]) is None
     wrote = outcome("w", "not a film", ("not", ""), written_before="kein Film")
     assert doubtful([replace(wrote, predicted_after=None)]) is None
+
+
+def test_an_attack_whose_successes_mean_something_else_raises_an_alarm() -> None:
+    antonyms = [outcome(str(n), "a good film", ("good", "bad")) for n in range(12)]
+    others = [outcome(f"o{n}", "a good film", ("film", "movie")) for n in range(12)]
+    (said,) = alarms("a", [*antonyms, *others])
+    assert "check meaning of a" in said
+    assert "12 of 24" in said
+    assert alarms("a", [*antonyms[:1], *others]) == ()  # one of thirteen tells nothing
+    counted = meaning_check([*antonyms, *others])
+    assert counted.examples == tuple(o.example_id for o in antonyms)
+    assert meaning_check([]).reason == "it had no success"
+    kept = replace(antonyms[0], predicted_after=1)
+    assert "do not change a label" in meaning_check([kept]).reason
+
+
+def test_a_number_that_wants_a_model_broken_does_not_rest_on_such_successes() -> None:
+    antonyms = [outcome(str(n), "a good film", ("good", "bad")) for n in range(40)]
+    attacked = Attacked("a", "key", tuple(antonyms), doubtful=alarms("a", antonyms))
+    with pytest.raises(InconclusiveError, match="check meaning of a"):
+        assert attacked.attack_success_rate >= 0.5
+    assert not attacked.attack_success_rate <= 0.5
+    assert not attacked.robust_accuracy >= 0.5
 
 
 def entry() -> dict[str, Any]:

@@ -328,6 +328,6 @@ def test_an_attack_on_a_model_that_reads_nothing_is_in_doubt_and_says_so(
     assert "in doubt             check reach: texts that change their label" in said
     results = RunFolder.open(project.newest(Path("runs"))).results()
     made = {entry["name"] for entry in results["checks"]}
-    assert made == {"repeatable", "signal", "reach", "twin", "blind", "gradient"}
+    assert made == {"repeatable", "signal", "reach", "twin", "blind", "gradient", "meaning"}
     assert invoke([*arguments, "--no-checks", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["doubts"] == []
