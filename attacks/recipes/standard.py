@@ -37,7 +37,15 @@ def build(gradients: bool = True) -> Recipe:
     protections = (NoRepeat(), Stopwords())
     misspelt = deepwordbug.build()
     first = (
-        Stage(replace(misspelt, name="standard-characters", search=WordImportance("gradient")), 60),
+        Stage(
+            replace(
+                misspelt,
+                name="standard-characters",
+                search=WordImportance("gradient"),
+                needs=(FIRST_ORDER,),
+            ),
+            60,
+        ),
         Stage(
             Recipe(
                 name="standard-words",
@@ -47,6 +55,7 @@ def build(gradients: bool = True) -> Recipe:
                 transformation=Composite((WordNetSynonyms(), EmbeddingNeighbours(12))),
                 search=WordImportance("gradient"),
                 protections=protections,
+                needs=(FIRST_ORDER,),
             ),
             60,
         ),
@@ -68,6 +77,6 @@ def build(gradients: bool = True) -> Recipe:
         goal=Untargeted(),
         transformation=Composite(tuple(stage.recipe.transformation for stage in stages)),
         search=InTurn(stages),
-        needs=tuple(dict.fromkeys((*([FIRST_ORDER] if gradients else []), *needs))),
+        needs=tuple(dict.fromkeys(needs)),
         deviations=DEVIATIONS,
     )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from attacks.constraints import MaxWordsChanged
 from attacks.engine.scheduler import Job, run
 from attacks.goals import Untargeted
 from attacks.protocols import Search
+from attacks.questions import Relaxation
 from attacks.recipe import Recipe
 from attacks.searches import (
     Beam,
@@ -16,8 +18,12 @@ from attacks.searches import (
     Genetic,
     GradientBeam,
     ImprovedGenetic,
+    InTurn,
     LevySwarm,
+    OneStep,
     ParticleSwarm,
+    RelaxedSamples,
+    Stage,
     WeightedSaliency,
     WordImportance,
 )
@@ -26,11 +32,15 @@ from reports.records import OutcomeRecord
 from suites.validity.check import Asked, AttackCheck, Counted, succeeded
 
 STEERED = (
-    *(Beam, Exhaustive, GradientBeam, WeightedSaliency, WordImportance),
+    *(Beam, Exhaustive, GradientBeam, OneStep, WeightedSaliency, WordImportance),
     *(Genetic, ImprovedGenetic, LevySwarm, ParticleSwarm),
 )
 """Searches that rewrite whatever the transformation and the constraints permit. Others hold edits back
-themselves, by a dose of noise or a gradient: to chance more would be open than to them."""
+themselves, by a dose of noise, say: to chance more would be open than to them."""
+COEFFICIENTS = (14.0, 12.0, 10.0, 8.0, 6.0)
+"""What a text's own tokens weigh in distributions that nothing was fitted to. A token changes with the
+probability (V - 1) / (exp(c) + V - 1) for V tokens: 2% to 99% for 30,000 of them, 17% to 99.8% for
+250,000."""
 MOST = 48
 """Attackable examples that are looked at."""
 
@@ -43,7 +53,7 @@ def measure(asked: Asked, recipe: Recipe, outcomes: Sequence[OutcomeRecord]) -> 
     """
     if not isinstance(recipe.goal, Untargeted):
         return Counted(0, 0, reason="its goal is not that an answer turns")
-    if not isinstance(recipe.search, STEERED):
+    if blinded(recipe, 1) is None:
         return Counted(0, 0, reason="its search chooses no words that chance could choose")
     by_id = {example.id: example for example in asked.attacked}
     tried = ("succeeded", "failed", "out_of_budget")
@@ -51,22 +61,63 @@ def measure(asked: Asked, recipe: Recipe, outcomes: Sequence[OutcomeRecord]) -> 
     withstood = [o for o in attackable if o.status != "succeeded" and o.unique_queries > 1]
     if not attackable:
         return Counted(0, 0, reason="no example could be attacked")
-    blind = dataclasses.replace(
-        recipe, name=f"{recipe.name}, blind", search=Blind(most=_words(recipe.search)), draft=None
-    )
-    jobs = [
-        Job(
-            by_id[outcome.example_id],
-            blind,
-            asked.seed,
-            query_budget=outcome.unique_queries,
-        )
+    twins = [
+        (outcome, twin)
         for outcome in withstood
+        if (twin := blinded(recipe, max(1, len(outcome.changes)))) is not None
     ]
-    models = equipped(asked.victim, asked.models, [blind])
+    jobs = [
+        Job(by_id[o.example_id], twin, asked.seed, query_budget=o.unique_queries)
+        for o, twin in twins
+    ]
+    models = equipped(asked.victim, asked.models, [twin for _, twin in twins] or [recipe])
     fell = succeeded(run(jobs, models, asked.config, asked.cache))
     names = tuple(outcome.example_id for outcome in withstood if outcome.example_id in fell)
     return Counted(len(attackable), len(fell), {}, names)
+
+
+def blinded(recipe: Recipe, words: int) -> Recipe | None:
+    """The recipe with a search that no answer and no gradient steers; None where there is none.
+
+    Of attacks in turn every stage that chance can stand in for, with the queries that it has.
+
+    Args:
+        words: a text drawn from a distribution that was to be fitted has as many other words at the
+            most. What holds such an attack back is a term of its loss, which chance has not.
+    """
+    search = recipe.search
+    blind: Search
+    if isinstance(search, InTurn):
+        stages = [(blinded(stage.recipe, words), stage.queries) for stage in search.stages]
+        known = tuple(Stage(twin, queries) for twin, queries in stages if twin is not None)
+        if not known:
+            return None
+        blind = InTurn(known)
+    elif isinstance(search, RelaxedSamples):
+        blind = InTurn(
+            tuple(
+                Stage(_unfitted(recipe, search.how, coefficient, words), search.how.passes)
+                for coefficient in COEFFICIENTS
+            )
+        )
+    elif isinstance(search, STEERED):
+        blind = Blind(most=_words(search))
+    else:
+        return None
+    return dataclasses.replace(recipe, name=f"{recipe.name}, blind", search=blind, draft=None)
+
+
+def _unfitted(recipe: Recipe, how: Relaxation, coefficient: float, words: int) -> Recipe:
+    """Texts from the distribution as it was before any gradient, about the original's tokens."""
+    drawn = dataclasses.replace(
+        how, iterations=0, coefficient=coefficient, samples=Blind.tries // len(COEFFICIENTS)
+    )
+    return dataclasses.replace(
+        recipe,
+        name=f"{recipe.name}, blind, {coefficient:g}",
+        search=RelaxedSamples(drawn),
+        constraints=(MaxWordsChanged(0.0, words), *recipe.constraints),
+    )
 
 
 def _words(search: Search) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 
@@ -11,6 +12,7 @@ from attacks.outcomes import Example
 from attacks.protocols import ABILITIES
 from attacks.questions import Inputs
 from attacks.recipe import Recipe
+from attacks.searches import InTurn
 from attacks.victims import equipped
 from attacks.victims.function import FunctionVictim
 from reports.records import OutcomeRecord
@@ -25,8 +27,10 @@ def measure(asked: Asked, recipe: Recipe, outcomes: Sequence[OutcomeRecord]) -> 
     """Run the attack against a twin for each of some examples; count those that it breaks."""
     if not isinstance(recipe.goal, Untargeted):
         return Counted(0, 0, reason="its goal is not that an answer turns")
-    if any(need in ABILITIES for need in recipe.needs):
+    outside = from_outside(recipe)
+    if outside is None:
         return Counted(0, 0, reason="it looks inside the victim, which a twin cannot show")
+    recipe = outside
     examples = [e for e in asked.attacked if 0 < len(e.text.words) <= LONGEST][:MOST]
     if not examples:
         return Counted(0, 0, reason=f"every text has more than {LONGEST} words, or none")
@@ -37,6 +41,22 @@ def measure(asked: Asked, recipe: Recipe, outcomes: Sequence[OutcomeRecord]) -> 
         broken |= succeeded(run(jobs, equipped(twin, asked.models, [recipe]), asked.config))
     held = tuple(example.id for example in examples if example.id not in broken)
     return Counted(len(examples), len(broken), {}, held)
+
+
+def from_outside(recipe: Recipe) -> Recipe | None:
+    """The recipe, or of attacks in turn those that only ask; None where nothing is left."""
+    search = recipe.search
+    if not isinstance(search, InTurn):
+        return recipe if _only_asks(recipe) else None
+    stages = tuple(stage for stage in search.stages if _only_asks(stage.recipe))
+    if not stages:
+        return None
+    needs = tuple(dict.fromkeys(need for stage in stages for need in stage.recipe.needs))
+    return dataclasses.replace(recipe, search=InTurn(stages), needs=needs)
+
+
+def _only_asks(recipe: Recipe) -> bool:
+    return not any(need in ABILITIES for need in recipe.needs)
 
 
 def planted(example: Example, labels: int) -> FunctionVictim:

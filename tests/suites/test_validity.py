@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from functools import cache
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,10 @@ import torch
 from attacks import recipes
 from attacks.errors import AttackError
 from attacks.outcomes import Example
-from attacks.text import Text
+from attacks.protocols import FIRST_ORDER
+from attacks.recipe import Recipe
+from attacks.searches import InTurn
+from attacks.text import Candidate, Text
 from attacks.victims import equipped
 from attacks.victims.function import FunctionVictim
 from harness.plan import CHECKS, Gate
@@ -25,7 +29,7 @@ from reports.records import OutcomeRecord
 from reports.statistics import rate
 from suites import validity
 from suites.campaign import Campaign, run_campaign
-from suites.validity.blind import BLIND
+from suites.validity.blind import BLIND, blinded
 from suites.validity.budget import BUDGET
 from suites.validity.check import Asked, CheckError, Counted, ModelCheck
 from suites.validity.gradient import GRADIENT
@@ -34,7 +38,8 @@ from suites.validity.reach import REACH, _in_words_of
 from suites.validity.recased import RECASED
 from suites.validity.repeatable import REPEATABLE
 from suites.validity.signal import SIGNAL
-from suites.validity.twin import TWIN, planted
+from suites.validity.twin import TWIN, from_outside, planted
+from tests.harness import tiny
 from tests.suites import project
 
 TEXTS = [
@@ -186,6 +191,112 @@ def test_attacks_with_other_goals_have_no_twin_and_no_blind_search() -> None:
         assert "goal" in check.measure(asked(reads), reduction, ()).reason
 
 
+@cache
+def misleading() -> Asked:
+    """A model that reads well and whose gradients are those of another: they point anywhere."""
+    from tests.attacks.test_first_order import victim
+
+    model = tiny.classifier(dropout=0.0).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    rows = tiny.examples(600)
+    for start in range(0, len(rows), 12):
+        part = rows[start : start + 12]
+        inputs = tiny.inputs([row.text.strings[0] for row in part])
+        for _ in range(3):
+            labels = torch.tensor([row.label for row in part])
+            torch.nn.functional.cross_entropy(model(**inputs).logits, labels).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+    model.eval()
+
+    def turned(_: Any, __: Any, output: Any) -> Any:
+        output["logits"] = 2 * output["logits"].detach() - output["logits"]
+        return output
+
+    model.register_forward_hook(turned)
+    white = victim(model)
+    examples = tiny.examples(100, seed=7)
+    texts = [example.text.strings for example in examples]
+    answers = [int(row.argmax()) for row in white.run(white.encode(texts))]
+    predicted = {e.id: n for e, n in zip(examples, answers, strict=True)}
+    right = [e for e in examples if predicted[e.id] == e.label][:48]
+    return Asked(white, right, right, (), predicted)
+
+
+def attacked(looked: Asked, recipe: Recipe) -> list[OutcomeRecord]:
+    models = equipped(looked.victim, looked.models, [recipe])
+    campaign = Campaign(recipe, looked.attacked, "test", 0)
+    found, _ = run_campaign(campaign, models, record=lambda *_, **__: None, progress=Quiet())
+    return found
+
+
+class Sides:
+    """Of a word that says something, one that says the same and four that say the opposite."""
+
+    def replacements(self, current: Candidate, index: int, rng: Any) -> Sequence[str]:
+        word = current.word(index)
+        sides = (tiny.GOOD, tiny.BAD) if word in tiny.GOOD else (tiny.BAD, tiny.GOOD)
+        return (sides[0][0], *sides[1]) if word in sides[0] else ()
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        recipes.load("gbda", iterations=6, batch=4, samples=30),
+        dataclasses.replace(
+            recipes.load("gradient-step", least=1.0), transformation=Sides(), protections=()
+        ),
+    ],
+    ids=["gbda", "gradient-step"],
+)
+def test_an_attack_whose_gradients_mislead_is_weaker_than_chance(recipe: Recipe) -> None:
+    looked = misleading()
+    outcomes = attacked(looked, recipe)
+    withstood = sum(o.status != "succeeded" for o in outcomes)
+    assert withstood > 24
+    found = BLIND.measure(looked, recipe, outcomes)
+    assert found.n == 48
+    assert rate(found.count, found.n).low > 0.05  # type: ignore[operator]
+
+
+def test_chance_changes_no_more_words_than_an_attack_that_is_held_back_by_its_loss() -> None:
+    recipe = recipes.load("gbda", iterations=3, batch=2)
+    twin = blinded(recipe, 2)
+    assert twin is not None
+    attempts = attacked(misleading(), twin)
+    changed = [len(o.changes) for o in attempts if o.status == "succeeded"]
+    assert changed
+    assert max(changed) <= 2
+    assert twin.needs == recipe.needs
+
+
+def test_an_ensemble_has_a_twin_and_a_blind_search_for_the_stages_that_can_have_one() -> None:
+    whole = recipes.load("standard")
+    twin = blinded(whole, 1)
+    assert twin is not None
+    assert [stage.recipe.name for stage in twin.search.stages] == [  # type: ignore[attr-defined]
+        *("standard-characters, blind", "standard-words, blind", "deepwordbug, blind"),
+        *("pwws, blind", "textfooler, blind", "bae, blind"),
+    ]
+    outside = from_outside(whole)
+    assert outside is not None
+    assert FIRST_ORDER in whole.needs
+    assert FIRST_ORDER not in outside.needs
+    assert outside.search == recipes.load("standard", gradients=False).search
+    cheap = tuple(s for s in whole.search.stages if not s.recipe.needs)  # type: ignore[attr-defined]
+    ensemble = dataclasses.replace(whole, search=InTurn(cheap), needs=())
+    assert TWIN.measure(asked(reads), ensemble, ()).count == 24
+
+    def brittle(texts: Sequence[str]) -> list[list[float]]:
+        return [
+            row if text in TEXTS else row[::-1]
+            for text, row in zip(texts, reads(texts), strict=True)
+        ]
+
+    gave_up = [outcome(example, "failed") for example in EXAMPLES]
+    assert BLIND.measure(asked(brittle), ensemble, gave_up).count == 24
+
+
 def test_chance_is_not_given_more_than_the_attack_may_do() -> None:
     noise = recipes.load("natural-noise")  # its search gives the dose
     assert "chance" in BLIND.measure(asked(reads), noise, [outcome(EXAMPLES[0], "failed")]).reason
@@ -305,13 +416,19 @@ def alarm(name: str, attack: str | None, kind: str = "doubt") -> dict[str, Any]:
         ("robust_accuracy.pwws.calibrated", "at_least", "twin", True),
         ("robust_accuracy.pwws", "at_least", "overconfidence", True),
         ("robust_accuracy.pwws.calibrated", "at_least", "overconfidence", False),
+        ("robust_accuracy.pwws", "at_least", "meaning", False),
+        ("robust_accuracy.pwws", "at_most", "meaning", True),
+        ("attack_success_rate.pwws", "at_least", "meaning", True),
+        ("attack_success_rate.pwws", "at_most", "meaning", False),
+        ("gain.robust_accuracy.pwws", "at_least", "meaning", True),
     ],
 )
 def test_a_doubt_counts_where_a_gate_rests_on_it(
     metric: str, bound: str, name: str, rests: bool
 ) -> None:
     gate = Gate.model_validate({"metric": metric, bound: 0.5, "why": "-"})
-    assert bool(list(doubts({"checks": [alarm(name, "pwws")]}, [gate]))) == rests
+    about = {"about": "successes"} if name == "meaning" else {}
+    assert bool(list(doubts({"checks": [alarm(name, "pwws") | about]}, [gate]))) == rests
 
 
 def test_doubts_of_the_other_side_and_weaknesses_are_no_doubts_about_a_gate() -> None:
