@@ -66,8 +66,8 @@ def test_a_masked_model_falls_to_what_breaks_an_honest_one(
 ) -> None:
     folder = RunFolder.create(tmp_path, "borrowed", kind="audit")
     results = collected(folder, made(), twin=victim(zoo.honest()))
-    (check,) = results["checks"]
-    assert (check["name"], check["attack"], check["alarm"]) == ("transfer", "deepwordbug", masked)
+    alarms = {(c["name"], c["attack"]): c["alarm"] for c in results["checks"]}
+    assert alarms == {("transfer", "deepwordbug"): masked, ("meaning", "deepwordbug"): False}
     found = estimates(results)
     direct, borrowed = found[ROBUST], found["transfer_accuracy.deepwordbug"]
     assert borrowed.n == 120
