@@ -175,7 +175,7 @@ class RunFolder:
         """
         if (self.path / items.NAME).is_file():
             return items.read(self.path / items.NAME)
-        return self._journalled()
+        return self.journalled()
 
     def outcomes(self, check: str | None = None) -> list[OutcomeRecord]:
         """The outcomes of attacks, of one check or of all."""
@@ -239,7 +239,7 @@ class RunFolder:
     def finish(self, results: Mapping[str, Any]) -> None:
         """Write the results, the items and, last of all, the sums that seal the run."""
         self.write_results(results)
-        items.write(self.path / items.NAME, self._journalled())
+        items.write(self.path / items.NAME, self.journalled())
         self.append("finished")
         self.close()
         lines = [f"{sha256_file(path)}  {name}\n" for name, path in self._summed()]
@@ -249,10 +249,10 @@ class RunFolder:
         """What differs from the sums: one sentence a file, none where all is as it was sealed."""
         if not self.is_finished:
             raise ReportError(f"The run {self.id} is not finished: it has no {SUMS} to verify.")
-        recorded: dict[str, str] = {}
-        for line in (self.path / SUMS).read_text(encoding="utf-8").splitlines():
-            digest, _, name = line.partition("  ")
-            recorded[name] = digest
+        try:
+            recorded = self.sums()
+        except ReportError as error:
+            return [str(error)]
         present = dict(self._summed())
         problems = [f"{name}: missing" for name in recorded if name not in present]
         problems += [f"{name}: not in {SUMS}" for name in present if name not in recorded]
@@ -263,7 +263,24 @@ class RunFolder:
         ]
         return sorted(problems)
 
-    def _journalled(self) -> list[Record]:
+    def sums(self) -> dict[str, str]:
+        """The digests that seal the run, by file. Raises ReportError where one is no digest."""
+        found: dict[str, str] = {}
+        try:
+            text = (self.path / SUMS).read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise ReportError(f"{SUMS}: it is no text") from None
+        for number, line in enumerate(text.split("\n"), start=1):
+            digest, gap, name = line.partition("  ")
+            if not line and number > 1:
+                continue
+            if not gap or not re.fullmatch("[0-9a-f]{64}", digest) or name in found:
+                raise ReportError(f"{SUMS}: line {number} is damaged")
+            found[name] = digest
+        return found
+
+    def journalled(self) -> list[Record]:
+        """Every record as the events hold it, whether the run is finished or not."""
         found: dict[tuple[str, str], Record] = {}
         for number, event in enumerate(self.events(), start=1):
             try:

@@ -24,7 +24,7 @@ def write(path: Path, records: Iterable[Record]) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
-    rows = [_row(record) for record in records]
+    rows = [row(record) for record in records]
     schema = _schema().with_metadata({b"withstand.items": VERSION})
     table = pa.Table.from_pylist(rows, schema=schema)
     with replacing(path) as temporary:
@@ -88,12 +88,13 @@ def _schema() -> Any:
     )
 
 
-def _row(record: Record) -> dict[str, Any]:
-    row = {"record": record.event, **record.to_dict()}
+def row(record: Record) -> dict[str, Any]:
+    """A record as its row: text as Parquet can hold it."""
+    values = {"record": record.event, **record.to_dict()}
     if isinstance(record, OutcomeRecord):
         names = ("index", "before", "after")
-        row["changes"] = [dict(zip(names, change, strict=True)) for change in record.changes]
-    found: dict[str, Any] = _unicode(row)
+        values["changes"] = [dict(zip(names, change, strict=True)) for change in record.changes]
+    found: dict[str, Any] = _unicode(values)
     return found
 
 

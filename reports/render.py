@@ -9,7 +9,7 @@ from reports import narrative
 from reports.errors import ReportError
 from reports.folder import SUMS, RunFolder
 from reports.hashing import sha256_file
-from reports.storage import write_atomic
+from reports.storage import as_bytes, write_atomic
 from reports.view import Report
 
 FORMATS = ("html", "md")
@@ -28,6 +28,17 @@ def render(run_dir: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
         write_atomic(path, draw(report))
         written.append(path)
     return written
+
+
+def redrawn(run: RunFolder) -> dict[Path, bool]:
+    """The reports that lie in a run folder, and whether its records give them to the byte."""
+    report = view(run)
+    found = {}
+    for name in FORMATS:
+        path = run.path / f"report.{name}"
+        if path.is_file():
+            found[path] = path.read_bytes() == as_bytes(_drawer(name)(report))
+    return found
 
 
 def view(run: RunFolder) -> Report:

@@ -30,6 +30,10 @@ from reports.measurements import (
 
 SCHEMA = "withstand/results"
 VERSION = 1
+REVISION = 1
+"""Rises when the same records give other intervals or another verdict than they gave before (a bootstrap
+of another kind, a check that is new): who counts a run again then knows why. Shares and counts of
+examples never change with it."""
 KINDS = ("attack", "audit", "train", "tune", "harden", "compare")
 VERDICTS = ("pass", "fail", "inconclusive")
 
@@ -153,10 +157,14 @@ class FrozenInfo(TypedDict):
 
 
 class Results(TypedDict):
-    """The whole of results.json. `limited`: fewer examples were attacked than the plan asks for."""
+    """The whole of results.json. `limited`: fewer examples were attacked than the plan asks for.
+
+    `counted_by` is the `REVISION` of the release that counted; records without it are of revision 0.
+    """
 
     schema: str
     version: int
+    counted_by: NotRequired[int]
     kind: Kind
     run: RunInfo
     verdict: Verdict | None
@@ -203,6 +211,7 @@ def empty(kind: Kind, run: RunInfo) -> Results:
     return {
         "schema": SCHEMA,
         "version": VERSION,
+        "counted_by": REVISION,
         "kind": kind,
         "run": run,
         "verdict": None,

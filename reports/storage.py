@@ -27,9 +27,13 @@ MINIMUM_FREE_BYTES = 64 * 1024 * 1024
 
 def write_atomic(path: Path, content: bytes | str) -> None:
     """Write a whole file so that no reader and no crash ever sees a part of it."""
-    data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
     with replacing(path) as temporary, temporary.open("xb") as file:
-        file.write(data)
+        file.write(as_bytes(content))
+
+
+def as_bytes(content: bytes | str) -> bytes:
+    """Text as the files of a run have it: UTF-8, a lone surrogate as its escape."""
+    return content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
 
 
 @contextlib.contextmanager

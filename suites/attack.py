@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from attacks.models import Model
 from attacks.outcomes import Example
 from attacks.protocols import ContinuationGoal
 from attacks.recipe import Recipe
-from attacks.resources.own import OPENERS, file_hashes, resolved
+from attacks.resources.own import OPENERS, Own, file_hashes, resolved
 from attacks.victims import check_answers, equipped
 from harness.auxiliaries import Auxiliaries
 from harness.model_checks import LONGEST
@@ -96,6 +96,17 @@ class AttackRequest:
             self.back_translator,
         )
 
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> AttackRequest:
+        """Read back what `to_toml` wrote. Raises PlanError where it is none."""
+        values = dict(table.get("attack") or {})
+        try:
+            lists = {key: tuple(values[key]) for key in ("text", "labels")}
+            missing = {f.name: None for f in fields(cls) if f.name not in values}
+            return cls(**{**missing, **values, **lists})
+        except (KeyError, TypeError) as error:
+            raise PlanError(f"plan.toml is not that of an attack: {error}.") from None
+
     def to_toml(self) -> str:
         """The request as the run folder keeps it."""
         values = {key: value for key, value in asdict(self).items() if value is not None}
@@ -125,14 +136,7 @@ def attack_run(
     """
     from reports.storage import probe_writable
 
-    recipe = recipes.load(request.recipe, **request.parameters)
-    for name in request.resources:
-        if name in OPENERS and not recipe.reads(name):
-            raise AttackError(
-                f"The attack '{recipe.name}' has no use for '{name}'. Leave --resource {name}=… out."
-            )
-    own = resolved(request.resources)
-    recipe = recipe.using(own)
+    recipe, own = recipe_of(request)
     probe_writable(runs)
     answers = Cache.at(cache)
     request.auxiliaries.check([recipe])
@@ -208,6 +212,21 @@ def attack_run(
         raised = [e for e in results["checks"] if checks and (e["alarm"] or e["errored"])]
         said = [judging.sentence(e) for e in raised]
         return {**found, "doubts": said}
+
+
+def recipe_of(request: AttackRequest) -> tuple[Recipe, Own]:
+    """The recipe that was asked for, with the user's own resources, which stand beside it.
+
+    Raises AttackError for a parameter or a resource that it has no use for.
+    """
+    recipe = recipes.load(request.recipe, **request.parameters)
+    for name in request.resources:
+        if name in OPENERS and not recipe.reads(name):
+            raise AttackError(
+                f"The attack '{recipe.name}' has no use for '{name}'. Leave --resource {name}=… out."
+            )
+    own = resolved(request.resources)
+    return recipe.using(own), own
 
 
 def _check(collector: Collector, recipe: Recipe, outcomes: Sequence[OutcomeRecord]) -> None:

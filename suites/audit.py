@@ -115,7 +115,7 @@ def audit_run(
         plan_text=plan.to_toml(),
         plan_digest=plan.digest,
         resume=resume,
-        details={"stage": stage, "model": spec},
+        details={"stage": stage, "model": spec, "judged": bool(gates)},
     ) as folder:
         began(folder.path)
         limits = [event["limit"] for event in folder.events() if event["event"] == "limit"]

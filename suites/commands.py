@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from harness.auxiliaries import ENCODER, LANGUAGE_MODEL
+from suites.evidence_commands import replay, verify
 from suites.init_command import init
 from suites.options import (
     BatchSize,
@@ -40,6 +41,8 @@ def register(app: typer.Typer) -> None:
     app.command()(init)
     app.command()(attack)
     app.command()(trigger)
+    app.command()(verify)
+    app.command()(replay)
     app.command()(shrink)
     app.command()(regress)
     app.command()(sheet)

@@ -26,6 +26,9 @@ from suites.findings import run_info
 from suites.judgement import with_verdict
 from suites.verdict import Verdict
 
+AUDITS = ("audit-plain", "audit-hardened")
+"""The steps that are compared."""
+
 Work = Callable[[str | None, Callable[[Path], None]], Path]
 """A step: given its earlier folder, if any, and whom to tell a new one; returns its folder."""
 
@@ -107,19 +110,25 @@ def harden(
                 ).folder
             )
 
+        first, second = AUDITS
         step("train-plain", training("train"))
-        before = step("audit-plain", auditing("train"))
+        before = step(first, auditing("train"))
         step("train-hardened", training("harden"))
-        after = step("audit-hardened", auditing("harden"))
-        return _conclude(plan, folder, before, after, options)
+        after = step(second, auditing("harden"))
+        audits = RunFolder.open(before), RunFolder.open(after)
+        results, verdict = concluded(plan, folder, *audits)
+        folder.write_manifest(collect(seeds={"run": plan.seed}))
+        folder.finish(results)
+        return Hardening(folder.path, verdict, results)
 
 
-def _conclude(
-    plan: Plan, folder: RunFolder, before: Path, after: Path, options: AuditOptions
-) -> Hardening:
+def concluded(
+    plan: Plan, folder: RunFolder, before: RunFolder, after: RunFolder
+) -> tuple[Results, Verdict]:
+    """What the two audits of a hardening add up to."""
     events = list(folder.events())
     results = empty("harden", run_info(events))
-    comparison = compare_runs(RunFolder.open(before), RunFolder.open(after))
+    comparison = compare_runs(before, after)
     results["comparison"] = cast("Any", comparison)
     hardened = comparison["after"]
     results["model"], results["data"] = hardened["model"], hardened["data"]
@@ -130,7 +139,4 @@ def _conclude(
     results["stages"] = [
         {"name": e["name"], "seconds": e["seconds"]} for e in events if e["event"] == "stage"
     ]
-    verdict = with_verdict(results, plan.gates, plan.waivers)
-    folder.write_manifest(collect(seeds={"run": plan.seed}))
-    folder.finish(results)
-    return Hardening(folder.path, verdict, results)
+    return results, with_verdict(results, plan.gates, plan.waivers)

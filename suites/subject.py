@@ -93,11 +93,19 @@ def writer_on_record(
 
     Raises PlanError where a resumed run began with other weights.
     """
-    from attacks.victims.seq2seq import HuggingFaceWriter
     from harness.other_models import load_writer
 
     loaded = load_writer(spec)
     _put_writer_on_record(folder, loaded)
+    return writer_of(loaded, max_length, new_tokens, prefix, device)
+
+
+def writer_of(
+    loaded: LoadedWriter, max_length: int, new_tokens: int, prefix: str, device: str | None = None
+) -> HuggingFaceWriter:
+    """A loaded model that writes as the engine asks it."""
+    from attacks.victims.seq2seq import HuggingFaceWriter
+
     return HuggingFaceWriter(
         loaded.model,
         loaded.tokenizer,
@@ -119,11 +127,19 @@ def causal_on_record(
 
     Raises PlanError where a resumed run began with other weights.
     """
-    from attacks.victims.causal import HuggingFaceCausal
     from harness.other_models import load_causal
 
     loaded = load_causal(spec)
     _put_writer_on_record(folder, loaded)
+    return causal_of(loaded, max_length, device)
+
+
+def causal_of(
+    loaded: LoadedWriter, max_length: int | None, device: str | None = None
+) -> HuggingFaceCausal:
+    """A loaded causal language model as the engine asks it (see `causal_on_record`)."""
+    from attacks.victims.causal import HuggingFaceCausal
+
     return HuggingFaceCausal(
         loaded.model,
         loaded.tokenizer,
