@@ -83,8 +83,10 @@ class Recipe:
 
         Raises AttackError where it follows gradients and the goal has none.
         """
-        search = self.search.aimed_at(goal) if isinstance(self.search, Composed) else self.search
-        return dataclasses.replace(self, goal=goal, search=search)
+        aimed = dataclasses.replace(self, goal=goal)  # first, so that an error names the whole
+        if isinstance(self.search, Composed):
+            aimed = dataclasses.replace(aimed, search=self.search.aimed_at(goal))
+        return aimed
 
     def using(self, own: Own) -> Recipe:
         """The same recipe with a user's resources in the place of the built-in ones that it reads.
