@@ -77,7 +77,7 @@ $(VENV)/.torch: $(CONSTRAINTS) | $(VENV)/bin/python
 $(VENV)/.installed: pyproject.toml $(CONSTRAINTS) requirements-bundles.txt $(VENV)/.torch
 	@echo "installing withstand into $(VENV)"
 	@grep -v '^torch==' $(CONSTRAINTS) > $(VENV)/constraints.txt
-	@$(PIP) install -c $(VENV)/constraints.txt -e .
+	@$(PIP) install -c $(VENV)/constraints.txt -e '.[explain]'
 	@$(PIP) install --no-deps --require-hashes -r requirements-bundles.txt
 	@touch $@
 

@@ -272,3 +272,35 @@ class Comparison(TypedDict):
     differences: list[Difference]
     slices: NotRequired[list[SliceDifferences]]
     cost: dict[str, Any]
+
+
+class WordWeight(TypedDict):
+    """What one word of a text adds to the logit of a label."""
+
+    field: int
+    text: str
+    score: float
+
+
+class Weighed(TypedDict):
+    """A text's words with their weights (integrated gradients), in order.
+
+    `logit` is that of the label, `empty` that of the text with all of it masked; `error` is what the
+    weights lack of their difference.
+    """
+
+    words: list[WordWeight]
+    logit: float
+    empty: float
+    error: float
+
+
+class Explanation(TypedDict):
+    """What an example's words say for its label, as it was and as an attack left it."""
+
+    check: str
+    attack: str
+    example_id: str
+    label: int
+    before: Weighed
+    after: Weighed

@@ -19,6 +19,7 @@ from reports.measurements import (
     Comparison,
     ContrastResult,
     EstimateDict,
+    Explanation,
     Gap,
     LooksInfo,
     MembershipInfo,
@@ -187,6 +188,7 @@ class Results(TypedDict):
     stages: list[Stage]
     comparison: Comparison | None
     examples: list[dict[str, Any]]
+    explanations: NotRequired[list[Explanation]]
     limits: list[str]
 
 

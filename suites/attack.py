@@ -30,7 +30,7 @@ from reports.manifest import collect
 from reports.progress import Progress
 from reports.records import OutcomeRecord
 from reports.sessions import start_or_resume
-from suites import validity
+from suites import explaining, validity
 from suites.doubts import CHECKS
 from suites.draft import chosen_draft, loaded_draft
 from suites.endpoint import Limits, is_endpoint, open_endpoint
@@ -126,6 +126,7 @@ def attack_run(
     cache: Path | None = None,
     limits: Limits = Limits(),
     checks: bool = True,
+    explained: int = explaining.MOST,
 ) -> dict[str, Any]:
     """Run or resume the attack in a run folder of its own; return what `--json` prints.
 
@@ -133,6 +134,7 @@ def attack_run(
         limits: of an endpoint; other models have none.
         checks: make the checks that doubt an attack, unless each question is a request to an endpoint,
             or the model writes.
+        explained: worst examples whose words are weighed (`suites.explaining`).
     """
     from reports.storage import probe_writable
 
@@ -205,6 +207,7 @@ def attack_run(
             )
         if checks and labels is not None and remote is None:
             _check(collector, recipe, outcomes)
+        explaining.explain(folder, victim, outcomes, explained, progress)
         results = audit_results(folder, kind="attack")
         folder.write_manifest(collect(seeds={"run": request.seed}, files=file_hashes(own)))
         folder.finish(results)

@@ -26,7 +26,7 @@ from reports.folder import RunFolder
 from reports.progress import Progress
 from reports.results import Results
 from reports.sessions import start_or_resume
-from suites import freezing, sets, slices
+from suites import explaining, freezing, sets, slices
 from suites.collect import collect_evidence
 from suites.earlier import EVENT, evaluated_before
 from suites.evidence import Collector, Target, sample
@@ -49,6 +49,7 @@ class AuditOptions:
         batch_size: most texts in a batch (see `attacks.engine.scheduler.EngineConfig`).
         cache: a file of answers that later runs may use again.
         frozen: the plan as it was frozen, if it was: the records say whether it is the one that ran.
+        explain: worst examples whose words are weighed (`suites.explaining`).
     """
 
     limit: int | None = None
@@ -56,6 +57,7 @@ class AuditOptions:
     device: str | None = None
     cache: Path | None = None
     frozen: Freeze | None = None
+    explain: int = explaining.MOST
 
     @property
     def engine(self) -> EngineConfig:
@@ -129,6 +131,8 @@ def audit_run(
             folder.append(EVENT, models=evaluated_before(runs, folder))
         surrogates = _surrogates(plan, spec, prepared, options.device)
         collect_evidence(plan, collector, surrogates, gates)
+        outcomes = [outcome for outcome in folder.outcomes() if outcome.split == "test"]
+        explaining.explain(folder, collector.target.victim, outcomes, options.explain, progress)
         if plan.audit.shadows and model is None:
             train_shadows(plan, stage, prepared, collector)
         results = audit_results(folder)

@@ -20,6 +20,7 @@ from suites.options import (
     CacheFile,
     DataSpec,
     Device,
+    Explain,
     Json,
     LabelColumn,
     Limit,
@@ -138,6 +139,7 @@ def attack(
     back_translator: Annotated[
         str | None, typer.Option(help="Encoder-decoder back from that language.")
     ] = None,
+    explain: Explain = 3,
     checks: Annotated[
         bool,
         typer.Option(
@@ -222,6 +224,7 @@ def attack(
         cache=cache,
         limits=Limits(per_second, request_budget),
         checks=checks,
+        explained=explain,
     )
     if as_json:
         print(json.dumps(summary, indent=1))
@@ -266,6 +269,7 @@ def audit(
     limit: Limit = None,
     batch_size: BatchSize = 64,
     device: Device = None,
+    explain: Explain = 3,
     cache: CacheFile = None,
     output_dir: Runs = Path("runs"),
     resume: Resume = None,
@@ -306,7 +310,7 @@ def audit(
         stage=chosen,
         runs=output_dir,
         progress=progress(quiet),
-        options=AuditOptions(limit, batch_size, device, cache, frozen),
+        options=AuditOptions(limit, batch_size, device, cache, frozen, explain),
         gates=read.gates,
         model=model,
         baseline=baseline,
@@ -320,6 +324,7 @@ def harden(
     limit: Limit = None,
     batch_size: BatchSize = 64,
     device: Device = None,
+    explain: Explain = 3,
     output_dir: Runs = Path("runs"),
     resume: Resume = None,
     as_json: Json = False,
@@ -340,7 +345,7 @@ def harden(
         runs=output_dir,
         progress=progress(quiet),
         resume=resume,
-        options=AuditOptions(limit, batch_size, device, frozen=frozen),
+        options=AuditOptions(limit, batch_size, device, frozen=frozen, explain=explain),
     )
     _conclude(done.folder, done.verdict, as_json)
 

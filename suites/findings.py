@@ -17,6 +17,7 @@ from reports.statistics import Estimate
 from suites import freezing, looks, probing, sets, transfer
 from suites.earlier import EVENT, in_words
 from suites.evidence import describe_costs
+from suites.explaining import explained
 from suites.meaning import MEANING, doubtful, meaning_check
 from suites.validity import judging
 
@@ -105,6 +106,9 @@ def audit_results(folder: RunFolder, kind: Kind = "audit") -> Results:
     ]
     test = [o for check, os in outcomes.items() if campaigns[check]["split"] == "test" for o in os]
     results["examples"] = summaries.worst_examples(test)
+    explanations = explained(events)
+    if explanations:
+        results["explanations"] = cast("Any", explanations)
     earlier = _last(events, EVENT).get("models", [])
     if _last(events, "limit").get("limit") is not None:
         results["limited"] = True

@@ -133,6 +133,8 @@ def concluded(
     hardened = comparison["after"]
     results["model"], results["data"] = hardened["model"], hardened["data"]
     results["examples"] = list(hardened["examples"])
+    if "explanations" in hardened:
+        results["explanations"] = hardened["explanations"]
     results["limits"] = list(hardened["limits"])
     if "frozen" in hardened:
         results["frozen"] = hardened["frozen"]

@@ -37,6 +37,14 @@ CacheFile = Annotated[
     Path | None,
     typer.Option("--cache", help="A file that keeps the model's answers for later runs."),
 ]
+Explain = Annotated[
+    int,
+    typer.Option(
+        "--explain",
+        min=0,
+        help="Worst examples whose words are weighed by integrated gradients, for the report.",
+    ),
+]
 Limit = Annotated[
     int | None,
     typer.Option(min=1, help="Attack at most so many examples: a partial run, never a pass."),

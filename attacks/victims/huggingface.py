@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from attacks.questions import Floats, WordVectors
+from attacks.victims.attributions import HuggingFaceAttributions
 from attacks.victims.first_order import HuggingFaceFirstOrder
 from attacks.victims.gradient_draft import HuggingFaceGradientDraft
 from attacks.victims.nearest import SHORTEST, HuggingFaceNearestWords
@@ -86,6 +87,15 @@ class HuggingFaceVictim(TransformersModel):
         """See `attacks.models.WhiteBox`."""
         return HuggingFaceNearestWords(
             self._model, self._tokenizer, fingerprint=f"nearest-words:{self._fingerprint}"
+        )
+
+    def attributions(self) -> HuggingFaceAttributions:
+        """What the words of a text add to a logit; needs captum once it is asked."""
+        return HuggingFaceAttributions(
+            self._model,
+            self._tokenizer,
+            fingerprint=f"attributions:{self._fingerprint}",
+            max_length=self._max_length,
         )
 
     def pulls(self) -> HuggingFacePulls:
