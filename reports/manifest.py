@@ -17,7 +17,8 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+
+from reports.redaction import clean_address, clean_command
 
 PACKAGES = (
     "withstand",
@@ -49,9 +50,6 @@ ENVIRONMENT = (
     "TOKENIZERS_PARALLELISM",
     "TRANSFORMERS_OFFLINE",
 )
-
-_SECRET_FLAG = re.compile(r"(token|secret|password|passwd|api[-_]?key|credential)", re.IGNORECASE)
-_REDACTED = "[redacted]"
 
 
 def collect(
@@ -131,36 +129,6 @@ def git_state(folder: Path) -> dict[str, Any] | None:
         "dirty": None if changed is None else bool(changed),
         "origin": None if origin is None else clean_address(origin),
     }
-
-
-def clean_address(address: str) -> str:
-    """An address without user, password and query; a local path is reduced to its last name."""
-    if "://" not in address:
-        remote = re.fullmatch(r"(?:[^@/\s]+@)?([^:/\s]+:.+)", address)
-        return remote.group(1) if remote else Path(address).name
-    parts = urlsplit(address)
-    if parts.scheme == "file":
-        return Path(parts.path).name
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-
-
-def clean_command(command: Sequence[str]) -> list[str]:
-    """A command line with the program's name alone and the values of secret flags cut out."""
-    cleaned: list[str] = []
-    hide = False
-    for position, word in enumerate(command):
-        flag, equals, _ = word.partition("=")
-        is_secret = flag.startswith("-") and bool(_SECRET_FLAG.search(flag))
-        if position == 0:
-            cleaned.append(Path(word).name)
-        elif hide:
-            cleaned.append(_REDACTED)
-        elif is_secret and equals:
-            cleaned.append(f"{flag}={_REDACTED}")
-        else:
-            cleaned.append(clean_address(word) if re.match(r"[a-z+]+://[^/]*@", word) else word)
-        hide = not hide and is_secret and not equals
-    return cleaned
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

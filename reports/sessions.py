@@ -9,6 +9,7 @@ from typing import Any
 
 from reports.errors import ReportError
 from reports.folder import RunFolder
+from reports.redaction import clean_command
 
 LAST = "last"
 """`--resume last`: the newest unfinished run of the same kind and plan, or a new run."""
@@ -52,8 +53,8 @@ def start_or_resume(
 
 
 def command_line() -> list[str]:
-    """The command as typed, with the program's name in place of its path."""
-    return ["withstand", *sys.argv[1:]]
+    """The command as typed, with the program's name in place of its path, and without its secrets."""
+    return clean_command(["withstand", *sys.argv[1:]])
 
 
 def _find(root: Path, resume: str) -> Path:

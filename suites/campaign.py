@@ -14,6 +14,7 @@ from attacks.outcomes import BatchHalved, Example, Finished, Outcome, Status, Ti
 from attacks.recipe import Recipe
 from reports.progress import Progress
 from reports.records import OutcomeRecord
+from reports.redaction import redacted
 
 Record = Callable[..., None]
 """Takes an event name and plain values by keyword, and keeps them: `RunFolder.append`."""
@@ -221,7 +222,7 @@ def to_record(outcome: Outcome, campaign: Campaign) -> OutcomeRecord:
         queries=outcome.queries,
         unique_queries=outcome.unique_queries,
         broken_after=outcome.broken_after,
-        error=outcome.error,
+        error=None if outcome.error is None else redacted(outcome.error),
         reference=outcome.reference,
         written_before=outcome.written_before,
         written_after=outcome.written_after,

@@ -9,6 +9,7 @@ from typing import Any
 from harness.plan import Gate
 from reports import statistics
 from reports.records import OutcomeRecord
+from reports.redaction import redacted
 from reports.statistics import Estimate
 from reports.summaries import compare_attacks
 from suites.validity.check import Check, Counted
@@ -51,7 +52,8 @@ def counted(measure: Callable[[], Counted]) -> dict[str, Any]:
         found = measure()
     except Exception as error:
         said = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        return {"n": 0, "count": 0, "error": said, "traceback": traceback.format_exc()}
+        told = redacted(traceback.format_exc())
+        return {"n": 0, "count": 0, "error": redacted(said), "traceback": told}
     return seen(found)
 
 

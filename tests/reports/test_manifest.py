@@ -30,34 +30,6 @@ def test_a_manifest_is_json_and_names_no_machine(monkeypatch: pytest.MonkeyPatch
     assert len(found["packages_sha256"]) == 64
 
 
-@pytest.mark.parametrize(
-    ("given", "kept"),
-    [
-        ("https://me:pw@git.example/a/b.git?token=1", "https://git.example/a/b.git"),
-        ("https://git.example/a/b.git", "https://git.example/a/b.git"),
-        ("git@git.example:a/b.git", "git.example:a/b.git"),
-        ("ssh://git:pw@git.example:22/a", "ssh://git.example:22/a"),
-        ("/srv/someone/repository.git", "repository.git"),
-        ("file:///srv/someone/repository.git", "repository.git"),
-    ],
-)
-def test_credentials_and_paths_are_cut_out_of_addresses(given: str, kept: str) -> None:
-    assert manifest.clean_address(given) == kept
-
-
-@pytest.mark.parametrize(
-    ("given", "kept"),
-    [
-        (["x", "--api-key=abc"], ["x", "--api-key=[redacted]"]),
-        (["x", "--password", "a", "b"], ["x", "--password", "[redacted]", "b"]),
-        (["x", "--data", "https://u:p@h/d"], ["x", "--data", "https://h/d"]),
-        (["x", "--seed", "1"], ["x", "--seed", "1"]),
-    ],
-)
-def test_secrets_are_cut_out_of_commands(given: list[str], kept: list[str]) -> None:
-    assert manifest.clean_command(given) == kept
-
-
 def test_the_state_of_the_code_is_recorded(tmp_path: Path) -> None:
     assert manifest.git_state(tmp_path) is None
 
