@@ -1,4 +1,4 @@
-"""`withstand report` and `withstand compare`."""
+"""The verbs of this package: report, compare, baseline and sign."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from typing import Annotated
 
 import typer
 
+from reports.baseline_command import baselines
+
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this package."""
     app.command("report")(report)
     app.command("compare")(compare)
+    app.add_typer(baselines, name="baseline")
+    app.command("sign")(sign)
 
 
 def report(
@@ -44,8 +48,17 @@ def report(
 
 
 def compare(
-    before: Annotated[Path, typer.Argument(help="The earlier audit's run folder.")],
+    before: Annotated[
+        Path, typer.Argument(help="The earlier audit: its run folder, or a baseline file.")
+    ],
     after: Annotated[Path, typer.Argument(help="The later audit's run folder.")],
+    allow_mismatch: Annotated[
+        bool,
+        typer.Option(
+            "--allow-mismatch",
+            help="Compare unlike audits as far as they go; each mismatch is named.",
+        ),
+    ] = False,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output-dir", help="Keep the comparison as a run in this folder."),
@@ -56,22 +69,24 @@ def compare(
 ) -> None:
     """Compare two audits of the same examples by the same attacks, pair by pair.
 
-    It measures and does not judge: the exit code is 0 whatever changed. Gates stand in a plan.
+    It says what differs between the two (model, data, attack, code, environment), and refuses audits
+    that differ in more than the model. It measures and does not judge: the exit code is 0 whatever
+    changed. Gates stand in a plan.
     """
     from datetime import UTC, datetime
 
-    from reports import narrative, tables
-    from reports.compare import compare_runs, comparison_results
+    from reports import cause_tables, narrative, tables
+    from reports.baseline import side_at
+    from reports.compare import compare_sides, comparison_results
     from reports.folder import RunFolder
     from reports.manifest import collect
     from reports.render import render
     from reports.results import RunInfo
     from reports.sessions import command_line
     from reports.storage import to_json
-    from reports.visible import one_line
+    from reports.visible import one_line, visible
 
-    earlier, later = RunFolder.open(before), RunFolder.open(after)
-    comparison = compare_runs(earlier, later)
+    comparison = compare_sides(side_at(before), side_at(after), allow=allow_mismatch)
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     info: RunInfo = {
         "id": "",
@@ -102,6 +117,39 @@ def compare(
         title = name.text + (f" ({name.sub})" if name.sub else "")
         values = " ".join(f"{cell.text:>14}" for cell in numbers)
         typer.echo(f"{one_line(title)[:44]:<44} {values}")
+    for line in cause_tables.lines(comparison):
+        typer.echo(visible(line))
+
+
+def sign(
+    run: Annotated[Path, typer.Argument(help="A finished run folder.")],
+    key: Annotated[
+        Path,
+        typer.Option(
+            help="Your key: a private SSH key, the public half of one that an agent holds, or a secret "
+            "key of minisign."
+        ),
+    ],
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a signature that is there.")
+    ] = False,
+) -> None:
+    """Sign a finished run with your own key, through ssh-keygen or minisign.
+
+    The signature is of SHA256SUMS, and so of every record of the run. `withstand report`, called again,
+    shows it.
+    """
+    from reports.folder import RunFolder
+    from reports.signing import check
+    from reports.signing import sign as signed
+    from reports.visible import one_line
+
+    folder = RunFolder.open(run)
+    path = signed(folder, key, replace=force)
+    found = check(folder)
+    if found is not None and found.file == path.name and found.key:
+        typer.echo(one_line(f"Signed with {found.key}."), err=True)
+    typer.echo(str(path))
 
 
 def _names(formats: str) -> list[str]:

@@ -1,8 +1,9 @@
 """Two audits of the same examples by the same attacks: what changed, paired example by example.
 
 Like is compared with like or not at all. The splits must hold the same texts, the attacks must be the
-same with the same parameters, and they must have met the same examples; the error names what differs.
-What may differ is the model: its weights, its temperature, the attacks that it was trained on.
+same with the same parameters, and they must have met the same examples; the error names what differs
+(`reports.likeness`). What may differ is the model: its weights, its temperature, the attacks that it was
+trained on. Whoever asks for it has unlike audits compared as far as they go, each mismatch on record.
 
 McNemar's test takes examples as independent; where they come in families, the interval of the difference
 is the better witness, for it resamples families.
@@ -11,15 +12,14 @@ is the better witness, for it resamples families.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from reports import statistics
-from reports.errors import ReportError
+from reports.causes import attribution, causes, differing
 from reports.folder import RunFolder
-from reports.records import OutcomeRecord, PredictionRecord, Record
+from reports.likeness import like
 from reports.results import Results, RunInfo, empty
-from reports.slices import Members, recorded
+from reports.sides import Side, title_of
 from reports.summaries import (
     PairedComparison,
     compare_attacks,
@@ -27,66 +27,9 @@ from reports.summaries import (
     compare_unions,
 )
 
-Part = tuple[str, str, bool]
-"""An attack by name, split and whether the victim was calibrated."""
+__all__ = ["LISTED_IDS", "Side", "compare_runs", "compare_sides", "comparison_results"]
 
 LISTED_IDS = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One audit: its results and its records."""
-
-    results: Mapping[str, Any]
-    records: Sequence[Record]
-    slices: tuple[Members, ...] = ()
-
-    @classmethod
-    def of(cls, run: RunFolder) -> Side:
-        """The audit in a run folder, which must be finished and unchanged since."""
-        if not run.is_finished:
-            raise ReportError(
-                f"The run {run.id} is not finished, so it cannot be compared. "
-                f"Go on with it by --resume {run.path}."
-            )
-        problems = run.verify_sums()
-        if problems:
-            raise ReportError(
-                f"The run {run.id} is not as it was sealed: {'; '.join(problems)}. "
-                "Restore it from a copy, or run it again."
-            )
-        return cls(run.results(), run.records(), recorded(run.events()))
-
-    def within(self, members: Members) -> Side:
-        """The same audit with the records of a slice alone."""
-        return Side(self.results, [r for r in self.records if r.example_id in members.ids])
-
-    @property
-    def name(self) -> str:
-        """The run's id, for messages."""
-        return str(self.results["run"]["id"])
-
-    def parts(self) -> dict[Part, dict[str, Any]]:
-        """The attack results that are compared: all but those on training examples."""
-        return {
-            (a["name"], a["split"], a["calibrated"]): a
-            for a in self.results["attacks"]
-            if a["split"] != "train"
-        }
-
-    def outcomes(self, part: Part) -> list[OutcomeRecord]:
-        """The outcomes of one attack."""
-        return [
-            record
-            for record in self.records
-            if isinstance(record, OutcomeRecord)
-            and (record.attack, record.split, record.calibrated) == part
-        ]
-
-    def predictions(self, split: str) -> list[PredictionRecord]:
-        """The predictions on one split's unaltered examples."""
-        wanted = f"clean@{split}"
-        return [r for r in self.records if isinstance(r, PredictionRecord) and r.check == wanted]
 
 
 def compare_runs(
@@ -95,21 +38,28 @@ def compare_runs(
     *,
     after: Mapping[str, Any] | None = None,
     cost: Mapping[str, Any] | None = None,
+    allow: bool = False,
 ) -> dict[str, Any]:
     """The "comparison" of two audit runs.
 
     The baseline must be finished, and so must the run, unless its results are handed over in `after`:
     an audit that compares itself with a baseline is sealed only when the comparison is in it.
     """
-    side = Side.of(run) if after is None else Side(after, run.records(), recorded(run.events()))
-    return compare_sides(Side.of(baseline), side, cost=cost)
+    side = Side.of(run) if after is None else Side.under_way(run, after)
+    return compare_sides(Side.of(baseline), side, cost=cost, allow=allow)
 
 
 def compare_sides(
-    before: Side, after: Side, *, cost: Mapping[str, Any] | None = None
+    before: Side, after: Side, *, cost: Mapping[str, Any] | None = None, allow: bool = False
 ) -> dict[str, Any]:
-    """The "comparison" of results.json, or a ReportError that names what is unlike."""
-    _refuse_unlike(before, after)
+    """The "comparison" of results.json, or a ReportError that names what is unlike.
+
+    With `allow`, unlike audits are compared as far as they have attacks and examples in common, and
+    "allowed" says what was unlike.
+    """
+    whole = before, after
+    why = causes(*whole)
+    before, after, allowed = like(before, after, allow=allow)
     found = _differences(before, after)
     _adjust(found)
     # The texts are the same on both sides, so the slices are those of the later plan.
@@ -123,10 +73,13 @@ def compare_sides(
     ]
     _adjust([entry for one in slices for entry in one["differences"]])
     return {
-        "before": _embedded(before.results),
-        "after": _embedded(after.results),
+        "before": _embedded(whole[0].results),
+        "after": _embedded(whole[1].results),
         "differences": found,
         **({"slices": slices} if slices else {}),
+        "causes": [cause.to_dict() for cause in why],
+        "attribution": attribution(why, *differing(before.records, after.records)),
+        **({"allowed": allowed} if allowed else {}),
         "cost": dict(cost or {}),
     }
 
@@ -156,50 +109,6 @@ def comparison_results(run: RunInfo, comparison: Mapping[str, Any]) -> Results:
     return results
 
 
-def _refuse_unlike(before: Side, after: Side) -> None:
-    a, b = before.parts(), after.parts()
-    compared = {split for _, split, _ in a.keys() | b.keys()}
-    compared |= set(before.results["clean"]) - {"train", "validation"}
-    problems = _unlike_data(before, after, compared)
-    for part in sorted(a.keys() ^ b.keys()):
-        side = before if part in a else after
-        problems.append(f"{_title(part)}: only in {side.name}")
-    for part in sorted(a.keys() & b.keys()):
-        problems += [f"{_title(part)}: {line}" for line in _unlike_recipe(a[part], b[part])]
-        left = {outcome.example_id for outcome in before.outcomes(part)}
-        right = {outcome.example_id for outcome in after.outcomes(part)}
-        if left != right:
-            problems.append(
-                f"{_title(part)}: {len(left - right)} examples only in {before.name}, "
-                f"{len(right - left)} only in {after.name}"
-            )
-    if problems:
-        raise ReportError(
-            f"{before.name} and {after.name} cannot be compared, for they differ in more than the "
-            "model:\n  " + "\n  ".join(problems) + "\nAudit both models with the same plan."
-        )
-
-
-def _unlike_data(before: Side, after: Side, splits: set[str]) -> list[str]:
-    a = (before.results["data"] or {}).get("splits", {})
-    b = (after.results["data"] or {}).get("splits", {})
-    return [
-        f"the {split} data: fingerprint {a[split]['fingerprint'][:12]} against "
-        f"{b[split]['fingerprint'][:12]}"
-        for split in sorted(splits & a.keys() & b.keys())
-        if a[split]["fingerprint"] != b[split]["fingerprint"]
-    ]
-
-
-def _unlike_recipe(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
-    left, right = ({**side["recipe"], "query_budget": side.get("query_budget")} for side in (a, b))
-    return [
-        f"{key} is {left.get(key)!r} against {right.get(key)!r}"
-        for key in sorted(left.keys() | right.keys())
-        if left.get(key) != right.get(key)
-    ]
-
-
 def _clean(before: Side, after: Side) -> list[dict[str, Any]]:
     # Training examples are for the gaps, validation examples chose the checkpoint.
     splits = [
@@ -224,7 +133,7 @@ def _attacks(before: Side, after: Side) -> list[dict[str, Any]]:
         found.append(
             _difference(
                 paired,
-                f"Robust accuracy under {_title(part)}",
+                f"Robust accuracy under {title_of(part)}",
                 _metric(part[0], part[1], part[2]),
                 attack=part[0],
                 split=part[1],
@@ -262,7 +171,7 @@ def _unions(before: Side, after: Side) -> list[dict[str, Any]]:
         found.append(
             _difference(
                 paired,
-                f"Robust accuracy under {_title((label, split, calibrated))}",
+                f"Robust accuracy under {title_of((label, split, calibrated))}",
                 _metric(name, split, calibrated),
                 split=split,
                 calibrated=calibrated,
@@ -310,16 +219,6 @@ def _difference(
         "left_out": paired.left_out,
         "n": paired.n,
     }
-
-
-def _title(part: Part) -> str:
-    name, split, calibrated = part
-    words = [name]
-    if calibrated:
-        words.append("(calibrated)")
-    if split != "test":
-        words.append(f"on {split}")
-    return " ".join(words)
 
 
 def _embedded(results: Mapping[str, Any]) -> dict[str, Any]:

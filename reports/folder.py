@@ -5,6 +5,7 @@
         events.jsonl      append-only           items.parquet   a row an example a check
         results.json      the numbers           SHA256SUMS      written last: no sums, not finished
         report.html, report.md                  drawn from the rest at any time, so not summed
+        SHA256SUMS.sig, SHA256SUMS.minisig      signatures of the sums, where somebody signed them
 
 events.jsonl is the journal: everything else about examples is derived from it. While a run is under way
 its records live there alone, so that a killed run has lost nothing and knows what it has done.
@@ -36,6 +37,8 @@ from reports.storage import (
 )
 
 SUMS = "SHA256SUMS"
+SIGNATURES = ("SHA256SUMS.sig", "SHA256SUMS.minisig")
+"""Of SSH keys and of minisign (`reports.signing`): made of the sums, so the sums do not hold them."""
 
 # Events that a resumed run is steered by, and that must outlive a power cut.
 _SYNCED = frozenset({"started", "resumed", "stage", "checkpoint", "finished", "interrupted"})
@@ -294,13 +297,14 @@ class RunFolder:
         return list(found.values())
 
     def _summed(self) -> list[tuple[str, Path]]:
-        """The files that the sums cover: all but the sums, what is drawn, and what is hidden."""
+        """The files that the sums cover: all but they and their signatures, what is drawn or hidden."""
         found = []
         for path in sorted(self.path.rglob("*")):
             relative = path.relative_to(self.path)
             hidden = any(part.startswith(".") for part in relative.parts)
             drawn = len(relative.parts) == 1 and relative.stem == "report"
-            if path.is_file() and not hidden and not drawn and relative.as_posix() != SUMS:
+            sums = relative.as_posix() in (SUMS, *SIGNATURES)
+            if path.is_file() and not hidden and not drawn and not sums:
                 found.append((relative.as_posix(), path))
         return found
 

@@ -264,13 +264,29 @@ class SliceDifferences(TypedDict):
     differences: list[Difference]
 
 
+class CauseInfo(TypedDict):
+    """One thing that differs between two runs; a side is None where it is not on record there."""
+
+    kind: Literal["model", "data", "attack", "code", "environment"]
+    what: str
+    before: str | None
+    after: str | None
+
+
 class Comparison(TypedDict):
-    """Two audits of the same examples by the same attacks. `before` and `after` are their results."""
+    """Two audits of the same examples by the same attacks. `before` and `after` are their results.
+
+    `causes` lists what differs between them, and `attribution` says how far a change can be put down to
+    it. `allowed` is there where unlike audits were compared on request: a line a mismatch.
+    """
 
     before: dict[str, Any]
     after: dict[str, Any]
     differences: list[Difference]
     slices: NotRequired[list[SliceDifferences]]
+    causes: NotRequired[list[CauseInfo]]
+    attribution: NotRequired[str]
+    allowed: NotRequired[list[str]]
     cost: dict[str, Any]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports import checks, excerpts, frozen, tables
+from reports import cause_tables, checks, excerpts, frozen, tables
 from reports import wording as w
 from reports.provenance import facts
 from reports.sections import sections
@@ -26,6 +26,7 @@ def build(
         verdict=_verdict(results),
         summary=(
             *(_compared(comparison) if comparison else _measured(results)),
+            *cause_tables.sentences(comparison),
             *checks.sentences(main),
             *frozen.sentences(results),
         ),

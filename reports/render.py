@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from reports import narrative
+from reports import narrative, signing
 from reports.errors import ReportError
 from reports.folder import SUMS, RunFolder
 from reports.hashing import sha256_file
@@ -47,7 +48,8 @@ def view(run: RunFolder) -> Report:
     digests = {
         name: sha256_file(run.path / name) for name in _RECORDS if (run.path / name).is_file()
     }
-    return narrative.build(run.results(), manifest, digests)
+    report = narrative.build(run.results(), manifest, digests)
+    return replace(report, provenance=(*report.provenance, *signing.facts(run)))
 
 
 def _drawer(name: str) -> Callable[[Report], str]:

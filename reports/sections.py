@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports import checks, curve, doubtful, frozen, probes, slice_tables, tables
+from reports import cause_tables, checks, curve, doubtful, frozen, probes, slice_tables, tables
 from reports.view import Section
 
 ROBUST = (
@@ -39,6 +39,7 @@ def sections(
                 ),
             )
         )
+    found += cause_tables.sections(comparison)
     if main["gaps"]:
         before = comparison["before"]["gaps"] if comparison else None
         found.append(

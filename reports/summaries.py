@@ -255,7 +255,8 @@ def compare_flags(
     left_out: int = 0,
 ) -> PairedComparison:
     """Pair two sets of flags by example id; `groups` names the family of each id."""
-    ids = [key for key in before if key in after]
+    # In the order of the later side: a baseline file sorts its rows, and resampling goes by their order.
+    ids = [key for key in after if key in before]
     a, b = [before[key] for key in ids], [after[key] for key in ids]
     family = [groups.get(key, (None, key)) for key in ids]
     broken = tuple(key for key in ids if before[key] and not after[key])

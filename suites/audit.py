@@ -18,14 +18,16 @@ from harness.models import load_classifier
 from harness.plan import Gate, Plan, PlanError
 from harness.session import Stage, data_of, model_record, section_of, trains_nothing
 from harness.splits import Prepared
-from reports import manifest
+from reports import likeness, manifest
+from reports.baseline import side_at
 from reports.card import write_card
-from reports.compare import compare_runs
+from reports.compare import compare_sides
 from reports.errors import ReportError
 from reports.folder import RunFolder
 from reports.progress import Progress
 from reports.results import Results
 from reports.sessions import start_or_resume
+from reports.sides import Side
 from suites import explaining, freezing, sets, slices
 from suites.collect import collect_evidence
 from suites.earlier import EVENT, evaluated_before
@@ -45,6 +47,7 @@ class AuditOptions:
     """What the caller adds to the plan; none of it changes an outcome.
 
     Attributes:
+        allow_mismatch: compare with an unlike baseline as far as it goes; no gate passes by that.
         limit: attack at most so many examples (a partial run: its verdict is never a pass).
         batch_size: most texts in a batch (see `attacks.engine.scheduler.EngineConfig`).
         cache: a file of answers that later runs may use again.
@@ -58,6 +61,7 @@ class AuditOptions:
     cache: Path | None = None
     frozen: Freeze | None = None
     explain: int = explaining.MOST
+    allow_mismatch: bool = False
 
     @property
     def engine(self) -> EngineConfig:
@@ -99,7 +103,8 @@ def audit_run(
     Args:
         stage: which of the plan's models; `model` overrides it by folder, bundle or hub id.
         gates: what is required of it (the plan's, or none for the baseline of a comparison).
-        baseline: a finished audit to compare with: the results then hold the comparison.
+        baseline: a finished audit to compare with, as a run folder or a baseline file: the results then
+            hold the comparison.
         began: is told the folder as soon as it exists.
     """
     if baseline is not None and plan.audit.looks > 1:
@@ -110,6 +115,14 @@ def audit_run(
     spec = model or model_of(plan, stage)
     prepared = data_of(plan)
     further = sets.load_sets(plan, prepared.labels)
+    before = None if baseline is None else side_at(baseline)
+    if before is not None and not options.allow_mismatch:
+        likeness.refuse_early(
+            before,
+            splits=texts_of(prepared, further),
+            manifest={"seeds": {"run": plan.seed}, "versions": manifest.versions(("withstand",))},
+            attacks=[recipe.name for recipe in recipes_of(plan)],
+        )
     with start_or_resume(
         runs,
         f"{plan.name}-audit-{stage}",
@@ -136,13 +149,13 @@ def audit_run(
         if plan.audit.shadows and model is None:
             train_shadows(plan, stage, prepared, collector)
         results = audit_results(folder)
-        if baseline is not None:
-            results["comparison"] = cast(
-                "Any", compare_runs(RunFolder.open(baseline), folder, after=results)
-            )
-        verdict = with_verdict(results, gates, plan.waivers)
         files = file_hashes(plan.resources.resolve())
         folder.write_manifest(manifest.collect(seeds={"run": plan.seed}, files=files))
+        if before is not None:
+            now = Side.under_way(folder, results)
+            found = compare_sides(before, now, allow=options.allow_mismatch)
+            results["comparison"] = cast("Any", found)
+        verdict = with_verdict(results, gates, plan.waivers)
         folder.finish(results)
         if options.limit is None:
             _draw_card(spec, folder, progress)

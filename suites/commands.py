@@ -264,8 +264,19 @@ def audit(
         str | None, typer.Option(help="train or harden: which of the plan's models.")
     ] = None,
     baseline: Annotated[
-        Path | None, typer.Option(help="A finished audit to compare with (for gain.* gates).")
+        Path | None,
+        typer.Option(
+            help="A finished audit to compare with (for gain.* gates): its run folder, or a file of "
+            "`withstand baseline set`."
+        ),
     ] = None,
+    allow_mismatch: Annotated[
+        bool,
+        typer.Option(
+            "--allow-mismatch",
+            help="Compare with an unlike baseline as far as it goes; gates on that are inconclusive.",
+        ),
+    ] = False,
     limit: Limit = None,
     batch_size: BatchSize = 64,
     device: Device = None,
@@ -284,7 +295,7 @@ def audit(
 ) -> None:
     """Measure a model by every check of the plan and decide its gates."""
     from harness.plan import read_plan
-    from reports.folder import RunFolder
+    from reports.baseline import side_at
     from reports.progress import progress
     from suites.audit import AuditOptions, audit_run, model_of
     from suites.forecast import forecast
@@ -297,7 +308,7 @@ def audit(
     spec = model or model_of(read, chosen)
     check_audit(read, spec, output_dir)
     if baseline is not None:
-        RunFolder.open(baseline).results()  # refused here, and not after the attacks
+        side_at(baseline)  # refused here, and not after the attacks
     if dry_run:
         paired = baseline is not None
         found = forecast(
@@ -310,7 +321,9 @@ def audit(
         stage=chosen,
         runs=output_dir,
         progress=progress(quiet),
-        options=AuditOptions(limit, batch_size, device, cache, frozen, explain),
+        options=AuditOptions(
+            limit, batch_size, device, cache, frozen, explain, allow_mismatch
+        ),
         gates=read.gates,
         model=model,
         baseline=baseline,

@@ -70,7 +70,7 @@ def problems(results: Mapping[str, Any], gates: Sequence[Gate] = ()) -> list[str
 
     A check's doubt is one where a gate rests on what is doubted.
     """
-    found = freezing.doubts(results.get("frozen"))
+    found = [*freezing.doubts(results.get("frozen")), *_unlike(results, gates)]
     sides = {"": results}
     if results.get("comparison"):
         sides = {which: results["comparison"][which] for which in ("before", "after")}
@@ -88,6 +88,14 @@ def problems(results: Mapping[str, Any], gates: Sequence[Gate] = ()) -> list[str
         ]
         found += [f"{which}: {line}" if which else line for line in said]
     return found
+
+
+def _unlike(results: Mapping[str, Any], gates: Sequence[Gate]) -> list[str]:
+    """That the baseline is unlike the run, where a gate rests on it and the user allowed that."""
+    allowed = (results.get("comparison") or {}).get("allowed", [])
+    if not allowed or not any(gate.compared.startswith(("gain.", "before.")) for gate in gates):
+        return []
+    return [f"the baseline is unlike this run (--allow-mismatch): {'; '.join(allowed)}"]
 
 
 ERRORED = "examples errored, and its gate says that this fails"

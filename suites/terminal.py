@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reports import checks, doubtful, frozen
+from reports import cause_tables, checks, doubtful, frozen
+from reports.visible import one_line
 
 MARKS = {"pass": "PASS", "fail": "FAIL", "inconclusive": "INCONCLUSIVE"}
 COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
@@ -52,7 +53,8 @@ def show_results(results: Mapping[str, Any], folder: Path, written: Sequence[Pat
         if verdict["gates"]:
             console.print(_gates(verdict["gates"]))
     side = results["comparison"]["after"] if results["comparison"] else results
-    for sentence in (*checks.sentences(side), *frozen.sentences(results)):
+    compared = map(one_line, cause_tables.sentences(results["comparison"]))
+    for sentence in (*compared, *checks.sentences(side), *frozen.sentences(results)):
         console.print(Text(sentence))
     if results["comparison"]:
         console.print(_differences(results["comparison"]["differences"]))
