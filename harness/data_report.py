@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -35,6 +35,7 @@ class SplitFacts:
         groups: distinct groups among the rows (0 where rows have none).
         repeated: rows whose text stands earlier in the same split as well (exactly; they are kept).
         fingerprint: SHA-256 over ordered ids, texts and labels.
+        ids: where they come from, a "column" or the "content" of each row.
         lengths: None where the split is empty.
     """
 
@@ -46,6 +47,7 @@ class SplitFacts:
     groups: int
     repeated: int
     fingerprint: str
+    ids: Literal["column", "content"]
     lengths: Lengths | None
 
     @classmethod
@@ -61,6 +63,7 @@ class SplitFacts:
             groups=len({row.group for row in split.rows} - {None}),
             repeated=len(split) - len(keys),
             fingerprint=split.fingerprint,
+            ids=split.ids,
             lengths=_lengths(split),
         )
 

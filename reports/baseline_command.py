@@ -52,7 +52,7 @@ def show(
 ) -> None:
     """Say what a baseline holds: its run, its model, and its numbers."""
     from reports import narrative
-    from reports.baseline import read
+    from reports.baseline_reader import read
     from reports.visible import one_line
 
     path = Path(name) if name.endswith(".json") else folder / f"{_checked(name)}.json"
@@ -75,7 +75,7 @@ def show(
 @baselines.command("list")
 def list_(folder: Folder = FOLDER) -> None:
     """List the baselines of a folder; those of tests are marked."""
-    from reports.baseline import FORMAT, OF_TESTS
+    from reports.baseline_reader import FORMAT, OF_TESTS
     from reports.errors import ReportError
     from reports.storage import read_json
     from reports.visible import one_line

@@ -227,7 +227,9 @@ def _code(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[Cause]:
         yield from _unrecorded("code", "release of Withstand", left, right)
     else:
         yield from _differ("code", "release of Withstand", left, right)
-    states = [side.get("git") or {} for side in (a, b)]
+    if "git" not in a or "git" not in b:
+        return
+    states = [side["git"] or {} for side in (a, b)]
     commits = [state.get("commit") for state in states]
     if any(commits):
         yield from _differ("code", "commit", *(_short(commit or "none") for commit in commits))

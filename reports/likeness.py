@@ -194,8 +194,9 @@ def _narrowed(before: Side, after: Side) -> tuple[Side, Side, list[str]]:
 def _same_examples(before: Side, after: Side) -> tuple[dict[str, set[str]], dict[str, int]]:
     """Ids of the same examples by split, and how many may be the same or not.
 
-    Where the data have one fingerprint, or nothing is known of them but the examples that were
-    attacked, an id stands for its text unless the two are known to differ.
+    Where the data have one fingerprint, where ids are made of the content, or where nothing is known of
+    the data but the examples that were attacked, an id stands for its text unless the two are known to
+    differ.
     """
     texts, others = before.texts(), after.texts()
     labels, other_labels = before.labelled(), after.labelled()
@@ -216,10 +217,12 @@ def _same_examples(before: Side, after: Side) -> tuple[dict[str, set[str]], dict
 
 
 def _changed_splits(before: Side, after: Side) -> set[str]:
+    """The splits whose data differ, so that one id may stand for two texts."""
     return {
         name
         for name in before.splits.keys() & after.splits.keys()
         if before.splits[name]["fingerprint"] != after.splits[name]["fingerprint"]
+        and not before.splits[name].get("ids") == after.splits[name].get("ids") == "content"
     }
 
 

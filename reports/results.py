@@ -109,13 +109,15 @@ class ModelInfo(TypedDict):
 class SplitInfo(TypedDict):
     """One split as fed to the model: rows by label name, families, and a digest of ids and texts.
 
-    `kind` stands with further sets of the plan: "shifted" or "contrast".
+    `kind` stands with further sets of the plan: "shifted" or "contrast". `ids` says where the examples'
+    ids come from: from "content", two examples of one id are the same wherever they stand.
     """
 
     rows: int
     labels: dict[str, int]
     groups: int | None
     fingerprint: str
+    ids: NotRequired[Literal["column", "content"]]
     kind: NotRequired[str]
 
 

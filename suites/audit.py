@@ -249,6 +249,7 @@ def data_info(
                 "labels": dict(split["labels"]),
                 "groups": split["groups"] or None,
                 "fingerprint": split["fingerprint"],
+                "ids": split["ids"],
                 "available": split["available"],
                 "lengths": split["lengths"],
             }

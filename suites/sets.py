@@ -50,6 +50,7 @@ class Loaded:
             "labels": self.split.balance,
             "groups": groups or None,
             "fingerprint": self.split.fingerprint,
+            "ids": self.split.ids,
             "in_training": seen,
         }
 
