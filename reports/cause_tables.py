@@ -12,6 +12,8 @@ from reports.view import Cell, Column, Section, Table
 UNKNOWN = "not on record"
 SHOWN = 15
 """Rows of one kind that a report shows; results.json has all of them."""
+NAMED = 3
+"""Mismatches that the head of a report names."""
 
 
 def sections(comparison: Mapping[str, Any] | None) -> list[Section]:
@@ -50,10 +52,10 @@ def sentences(comparison: Mapping[str, Any] | None) -> tuple[str, ...]:
     allowed = _allowed(comparison)
     found = [str(comparison["attribution"])] if comparison.get("attribution") else []
     if allowed:
-        more = "" if len(allowed) == 1 else f" (and {len(allowed) - 1} more, listed below)"
+        more = f"; and {len(allowed) - NAMED} more" if len(allowed) > NAMED else ""
+        named = "; ".join(allowed[:NAMED])
         found.insert(
-            0,
-            f"Unlike runs were compared, because --allow-mismatch was given: {allowed[0]}{more}.",
+            0, f"Unlike runs were compared, because --allow-mismatch was given: {named}{more}."
         )
     return tuple(found)
 

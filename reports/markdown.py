@@ -17,7 +17,7 @@ EXAMPLES = 5
 LONGEST_SAMPLE = 60
 
 # The parts that fit a comment; the page has them all.
-_SHORT = ("frozen", "changes", "attacks", "written", "gaps")
+_SHORT = ("frozen", "changes", "causes", "attacks", "written", "gaps")
 
 
 def render(report: Report) -> str:

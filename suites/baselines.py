@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.plan import Gate
 from reports import summaries
+from reports.baseline_reader import FORMAT as OF_AUDITS
 from reports.errors import ReportError
 from reports.records import OutcomeRecord
 from reports.storage import read_json, write_atomic
@@ -42,6 +43,8 @@ def write(
             for outcome in sorted(outcomes, key=lambda outcome: outcome.example_id)
         },
     }
+    if path.is_file() and read_json(path).get("format") == OF_AUDITS:
+        raise BaselineError(f"{path} is the baseline of an audit. Give this one another name.")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, json.dumps(content, indent=1) + "\n")
 
@@ -90,7 +93,13 @@ def _read(path: Path, attack: str, key: str) -> list[OutcomeRecord]:
         )
     found: dict[str, Any] = read_json(path)
     if found.get("format") != FORMAT or found.get("version") != VERSION:
-        raise BaselineError(f"{path} is not a baseline that this release reads.")
+        of_audit = found.get("format") == OF_AUDITS
+        raise BaselineError(
+            f"{path} is the baseline of an audit, for `withstand audit --baseline`. Give this one "
+            "another name."
+            if of_audit
+            else f"{path} is not a baseline that this release reads."
+        )
     if found["attack"] != attack or found["key"] != key:
         raise BaselineError(
             f"{path} was measured by {found['attack']} with other parameters, another seed or another "

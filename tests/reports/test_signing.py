@@ -28,7 +28,7 @@ needs_minisign = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Keys of two people, each with its .pub: ssh-a, ssh-b, mini-a and mini-b, as far as tools are there."""
+    """Keys of two people, each with its .pub: ssh-a, ssh-b, mini-a, mini-b, as there are tools."""
     folder = tmp_path_factory.mktemp("keys")
     for name in "ab":
         if shutil.which("ssh-keygen"):

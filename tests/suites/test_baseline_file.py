@@ -14,6 +14,7 @@ from reports import baseline
 from reports.compare import compare_sides
 from reports.folder import RunFolder
 from reports.sides import Side
+from suites import baselines
 from suites.cli import invoke
 from suites.judgement import estimates, with_verdict
 from tests.reports import scenario
@@ -75,6 +76,7 @@ def test_no_gate_on_a_comparison_passes_by_what_was_allowed(
     }
 
 
+@pytest.mark.slow
 def test_an_audit_takes_a_file_and_refuses_an_unlike_one_before_it_attacks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -108,3 +110,16 @@ def test_an_audit_takes_a_file_and_refuses_an_unlike_one_before_it_attacks(
     Path(file).write_text(json.dumps(content))
     assert invoke(["audit", str(plan), "-q", "--baseline", file, "--dry-run"]) == 2
     assert "does not add up" in capsys.readouterr().err
+
+
+def test_a_baseline_of_a_test_and_one_of_an_audit_are_not_taken_for_each_other(
+    runs: tuple[RunFolder, RunFolder], tmp_path: Path
+) -> None:
+    path = tmp_path / "pwws.json"
+    baseline.write(runs[0], path)
+    written = path.read_bytes()
+    with pytest.raises(baselines.BaselineError, match="is the baseline of an audit"):
+        baselines.no_worse(path, "pwws", "key", runs[0].outcomes(), 0.0)
+    with pytest.raises(baselines.BaselineError, match="is the baseline of an audit"):
+        baselines.write(path, "pwws", "key", runs[0].outcomes(), "victim")
+    assert path.read_bytes() == written
