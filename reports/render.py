@@ -32,24 +32,29 @@ def render(run_dir: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
 
 
 def redrawn(run: RunFolder) -> dict[Path, bool]:
-    """The reports that lie in a run folder, and whether its records give them to the byte."""
-    report = view(run)
+    """The reports that lie in a run folder, and whether its records give them to the byte.
+
+    One that was drawn before the run was signed shows no signature.
+    """
+    views = (view(run), view(run, signed=False))
     found = {}
     for name in FORMATS:
         path = run.path / f"report.{name}"
         if path.is_file():
-            found[path] = path.read_bytes() == as_bytes(_drawer(name)(report))
+            drawn = (as_bytes(_drawer(name)(report)) for report in views)
+            found[path] = path.read_bytes() in drawn
     return found
 
 
-def view(run: RunFolder) -> Report:
-    """What the reports of a run show, whatever their format."""
+def view(run: RunFolder, *, signed: bool = True) -> Report:
+    """What the reports of a run show, whatever their format; its signature too, if `signed`."""
     manifest = run.manifest() if (run.path / "manifest.json").is_file() else None
     digests = {
         name: sha256_file(run.path / name) for name in _RECORDS if (run.path / name).is_file()
     }
     report = narrative.build(run.results(), manifest, digests)
-    return replace(report, provenance=(*report.provenance, *signing.facts(run)))
+    signature = signing.facts(run) if signed else ()
+    return replace(report, provenance=(*report.provenance, *signature))
 
 
 def _drawer(name: str) -> Callable[[Report], str]:

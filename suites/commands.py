@@ -321,9 +321,7 @@ def audit(
         stage=chosen,
         runs=output_dir,
         progress=progress(quiet),
-        options=AuditOptions(
-            limit, batch_size, device, cache, frozen, explain, allow_mismatch
-        ),
+        options=AuditOptions(limit, batch_size, device, cache, frozen, explain, allow_mismatch),
         gates=read.gates,
         model=model,
         baseline=baseline,

@@ -10,7 +10,7 @@ from typing import Any
 PROSE = frozenset(
     {
         *("explanation", "limits", "means", "method", "problems", "reason", "reasons"),
-        *("says", "source", "title", "label", "about", "counted_by"),
+        *("attribution", "says", "source", "title", "label", "about", "counted_by"),
     }
 )
 """Keys of words for people. A release may word them otherwise, so they are not compared: whether the
@@ -107,6 +107,8 @@ class _Walk:
             names = [_name(entry) for entry in recorded]
             self.unknown += [_written((*path, name)) for name in known if name not in names]
             other = [known[name] for name in names if name in known]
+        if path[-1].endswith("_ids"):  # in whatever order they were found
+            recorded, other = sorted(recorded), sorted(other)
         if len(recorded) != len(other):
             self._differ(path, f"{len(recorded)} entries", f"{len(other)} entries")
             return

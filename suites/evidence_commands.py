@@ -28,7 +28,19 @@ def verify(
     ] = None,
     baseline: Annotated[
         Path | None,
-        typer.Option(help="The run that an audit was compared with, if it is not beside it."),
+        typer.Option(
+            help="The run or baseline file that an audit was compared with, if it is not beside it."
+        ),
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            help="Whom to trust: an allowed-signers file, an SSH or a minisign public key. The run "
+            "must be signed by one."
+        ),
+    ] = None,
+    signer: Annotated[
+        str | None, typer.Option(help="Who of the allowed signers must have signed.")
     ] = None,
     model: Model = None,
     device: Device = None,
@@ -55,7 +67,7 @@ def verify(
             for note in step.notes:
                 typer.echo(f"{'':5}  {'':10}  {one_line(note, None)}")
 
-    for step in steps_of(run, baseline=baseline):
+    for step in steps_of(run, baseline=baseline, trusted=key, signer=signer):
         told(step)
     if spot_check and worst(steps) == "ok":
         from suites.spot_check import spot_check as spotted

@@ -9,10 +9,12 @@ from typing import Any, cast
 
 from harness.plan import Plan, parse_plan
 from harness.session import run_info as begun_info
-from reports.compare import compare_runs, comparison_results
+from reports.baseline import side_at
+from reports.compare import compare_sides, comparison_results
 from reports.errors import ReportError
 from reports.folder import RunFolder
 from reports.results import Results, empty
+from reports.sides import Side
 from suites.findings import audit_results
 from suites.harden import AUDITS, concluded
 from suites.judgement import with_verdict
@@ -28,7 +30,8 @@ def recount(run: RunFolder, baseline: Path | None = None) -> Results:
     """What results.json should say, up to `run.finished`.
 
     Args:
-        baseline: the run that an audit was compared with, where it does not lie beside it.
+        baseline: the run or the baseline file that an audit was compared with, where it does not lie
+            beside it.
 
     Raises MissingPartError where a run that it was compared with, or a part of a hardening, is not
     there; ReportError for records that are damaged.
@@ -44,7 +47,7 @@ def recount(run: RunFolder, baseline: Path | None = None) -> Results:
         results, _ = concluded(plan_of(run), run, before, after)
         return results
     if kind == "compare":
-        return _compared(run)
+        return _compared(run, baseline)
     if kind in ("train", "tune"):
         return empty(kind, begun_info(run))
     raise ReportError(
@@ -88,8 +91,9 @@ def _audit(run: RunFolder, baseline: Path | None) -> Results:
     results = audit_results(run)
     compared = recorded["comparison"]
     if compared is not None:
-        earlier = _named(run, compared["before"]["run"]["id"], baseline)
-        results["comparison"] = cast("Any", compare_runs(earlier, run, after=results))
+        before = _named(run, compared["before"]["run"]["id"], baseline)
+        found = compare_sides(before, Side.under_way(run, results), allow="allowed" in compared)
+        results["comparison"] = cast("Any", found)
     with_verdict(results, plan.gates if _was_judged(run, recorded) else (), plan.waivers)
     return results
 
@@ -104,9 +108,12 @@ def _was_judged(run: RunFolder, recorded: Mapping[str, Any]) -> bool:
     return bool(verdict.get("gates")) if judged is None else bool(judged)
 
 
-def _compared(run: RunFolder) -> Results:
-    before, after = (_beside(run, name) for name in _sides(run))
-    return comparison_results(run.results()["run"], compare_runs(before, after))
+def _compared(run: RunFolder, baseline: Path | None) -> Results:
+    recorded = run.results()
+    before, after = _sides(run)
+    sides = _named(run, before, baseline), Side.of(_beside(run, after))
+    allow = "allowed" in recorded["comparison"]
+    return comparison_results(recorded["run"], compare_sides(*sides, allow=allow))
 
 
 def _sides(run: RunFolder) -> list[str]:
@@ -114,13 +121,13 @@ def _sides(run: RunFolder) -> list[str]:
     return [comparison[side]["run"]["id"] for side in ("before", "after")]
 
 
-def _named(run: RunFolder, name: str, path: Path | None) -> RunFolder:
+def _named(run: RunFolder, name: str, path: Path | None) -> Side:
     if path is None:
-        return _beside(run, name)
-    found = RunFolder.open(path)
-    if found.id != name:
+        return Side.of(_beside(run, name))
+    found = side_at(path)
+    if found.name != name:
         raise ReportError(
-            f"{run.id} was compared with the run {name}, and {path} is the run {found.id}. Name the "
+            f"{run.id} was compared with the run {name}, and {path} is the run {found.name}. Name the "
             "other with --baseline."
         )
     return found

@@ -2,7 +2,7 @@
 
 Nothing is loaded and nothing is asked: files are hashed, and what the records give is counted again. Who
 can change files can make new sums too; against that a signature helps (`reports.signing`), or a copy of
-SHA256SUMS kept elsewhere. `--spot-check` (`suites.spot_check`) asks the model.
+SHA256SUMS kept elsewhere. `suites.spot_check` asks the model.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from reports import items
 from reports.errors import ReportError
 from reports.folder import RunFolder
 from reports.records import Record
+from reports.signing import SigningError, check
 from reports.storage import to_json
 from suites.differing import Compared, Difference, compared
 from suites.recounting import MissingPartError, parts_of, recount
@@ -43,13 +44,22 @@ class Step:
 EXIT_CODES: dict[State, int] = {"ok": 0, "wrong": 1, "unknown": 3}
 
 
-def verify(path: Path, *, baseline: Path | None = None) -> Iterator[Step]:
+def verify(
+    path: Path,
+    *,
+    baseline: Path | None = None,
+    trusted: Path | None = None,
+    signer: str | None = None,
+) -> Iterator[Step]:
     """Every step in turn, up to the first that is wrong.
 
     Args:
-        baseline: the run that an audit was compared with, where it does not lie beside it.
+        baseline: the run or baseline file that an audit was compared with, where it does not lie beside
+            it.
+        trusted, signer: whose signature the run must have (see `reports.signing.check`).
 
-    Raises ReportError where there is no run folder at `path`.
+    Raises ReportError where there is no run folder at `path`, and SigningError where `trusted` cannot be
+    used.
     """
     run = RunFolder.open(path)
     if not run.is_finished:
@@ -57,6 +67,7 @@ def verify(path: Path, *, baseline: Path | None = None) -> Iterator[Step]:
         return
     looks: dict[str, Callable[[], Step]] = {
         "sums": lambda: _sums(run),
+        "signature": lambda: _signature(run, trusted, signer),
         "records": lambda: _records(run),
         "parts": lambda: _parts(run),
         "numbers": lambda: _numbers(run, baseline),
@@ -67,6 +78,8 @@ def verify(path: Path, *, baseline: Path | None = None) -> Iterator[Step]:
             step = look()
         except MissingPartError as error:
             step = Step(name, "unknown", str(error))
+        except SigningError:
+            raise
         except ReportError as error:
             # The sums match: whoever sealed the run sealed what cannot be read.
             step = Step(name, "wrong", str(error))
@@ -88,6 +101,17 @@ def _sums(run: RunFolder) -> Step:
         return Step("sums", "wrong", problems[0], rest)
     count = len(run.sums())
     return Step("sums", "ok", f"{count} files are as they were sealed")
+
+
+def _signature(run: RunFolder, trusted: Path | None, signer: str | None) -> Step:
+    """Whose it is; without a key that is trusted a signature proves no more than the sums do."""
+    found = check(run, trusted, signer)
+    if found is None:
+        if trusted is not None:
+            return Step("signature", "wrong", "it is not signed")
+        return Step("signature", "ok", "it is not signed; the sums alone do not say who made it")
+    wrong = found.state in ("invalid", "unlisted") or (trusted and found.state != "trusted")
+    return Step("signature", "wrong" if wrong else "ok", found.sentence)
 
 
 def _records(run: RunFolder) -> Step:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -273,21 +274,52 @@ def test_a_name_in_the_records_is_no_path(copied: Path) -> None:
     assert "does not lie beside it" in parts.said
 
 
+@pytest.mark.parametrize("kept", [False, True], ids=["run", "file"])
 def test_an_audit_is_counted_again_with_the_run_that_it_was_compared_with(
-    hardened: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kept: bool, hardened: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(hardened)
     plan = hardened / "plan.toml"
-    audits = [p for p in sorted((hardened / "runs").iterdir()) if "audit-train" in p.name]
-    arguments = ["audit", str(plan), "--stage", "harden", "--baseline", str(audits[0]), "-q"]
-    assert invoke([*arguments, "-o", str(tmp_path)]) in (0, 1, 3)
-    (path,) = tmp_path.iterdir()
-    assert last(path).state == "ok"
+    by_stage = {
+        stage: next(p for p in (hardened / "runs").iterdir() if f"audit-{stage}" in p.name)
+        for stage in ("train", "harden")
+    }
+    baseline = by_stage["train"]
+    if kept:
+        arguments = ["baseline", "set", str(baseline), "--dir", str(tmp_path), "--name", "base"]
+        assert invoke(arguments) == 0
+        baseline = tmp_path / "base.json"
+    arguments = ["audit", str(plan), "--stage", "harden", "--baseline", str(baseline), "-q"]
+    assert invoke([*arguments, "-o", str(tmp_path / "runs")]) in (0, 1, 3)
+    (path,) = (tmp_path / "runs").iterdir()
     assert [s.state for s in verify(path) if s.name == "numbers"] == ["unknown"]
-    steps = list(verify(path, baseline=audits[0]))
-    assert worst(steps) == "ok"
-    others = [p for p in sorted((hardened / "runs").iterdir()) if "audit-harden" in p.name]
-    assert "Name the other with --baseline" in last(path, baseline=others[0]).said
+    assert worst(verify(path, baseline=baseline)) == "ok"
+    assert "Name the other with --baseline" in last(path, baseline=by_stage["harden"]).said
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="openssh-client is not installed")
+def test_a_signature_is_looked_at_and_one_that_is_asked_for_must_be_there(
+    copied: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = run_of(copied, "harden")
+    for name in ("mine", "other"):
+        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(copied / name)]
+        subprocess.run(command, check=True)
+    mine, other = copied / "mine.pub", copied / "other.pub"
+    assert invoke(["verify", str(path), "--key", str(mine)]) == 1
+    assert "it is not signed" in capsys.readouterr().out
+    assert invoke(["sign", str(path), "--key", str(copied / "mine")]) == 0
+    # The reports were drawn before; drawn again they show it.
+    for _ in range(2):
+        assert invoke(["verify", str(path), "--key", str(mine)]) == 0
+        assert invoke(["report", str(path)]) == 0
+    assert "signed by" in capsys.readouterr().out
+    assert invoke(["verify", str(path), "--key", str(other)]) == 1
+    assert last(path, trusted=other).name == "signature"
+    assert invoke(["verify", str(path), "--key", str(copied / "none.pub")]) == 2
+    assert last(path).state == "ok"
+    (path / "SHA256SUMS.sig").write_text("none", encoding="utf-8")
+    assert (last(path).name, last(path).state) == ("signature", "wrong")
 
 
 @pytest.fixture(scope="module")
@@ -302,7 +334,7 @@ def test_the_runs_of_the_first_version_are_verified(first: Path) -> None:
     for path in sorted((first / "runs").iterdir()):
         steps = list(verify(path))
         assert {step.name: step.state for step in steps} == dict.fromkeys(
-            ("sums", "records", "parts", "numbers", "reports"), "ok"
+            ("sums", "signature", "records", "parts", "numbers", "reports"), "ok"
         )
     (told,) = (s for s in verify(run_of(first, "harden")) if s.name == "numbers")
     assert told.said == "1,401 numbers follow from the records; the verdict is pass"
