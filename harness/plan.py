@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import (
     BaseModel,
     Field,
+    SerializerFunctionWrapHandler,
     ValidationError,
+    model_serializer,
     model_validator,
 )
 
@@ -29,6 +31,7 @@ from harness.audit_plan import Slice as Slice
 from harness.gates import Gate as Gate
 from harness.gates import Waiver as Waiver
 from harness.plan_messages import line_of, meanings, told
+from harness.report_plan import Report as Report
 from harness.training_plan import Section, Train
 from harness.tuning_plan import Tune
 from reports.errors import ReportError
@@ -129,6 +132,7 @@ class Plan(Section):
         resources: resources of one's own in the place of those built in.
         gates: what must hold.
         waivers: gates that may be missed for a while.
+        report: what the report says beside what was measured.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
@@ -142,6 +146,15 @@ class Plan(Section):
     resources: Resources = Resources()
     gates: tuple[Gate, ...] = ()
     waivers: tuple[Waiver, ...] = ()
+    report: Report | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_an_empty_report(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A plan that says nothing there keeps the digest that it was frozen with before there was one.
+        found: dict[str, Any] = dump(self)
+        if found.get("report") is None:
+            found.pop("report", None)
+        return found
 
     @property
     def digest(self) -> str:

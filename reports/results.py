@@ -89,6 +89,14 @@ class Verdict(TypedDict):
     gates: list[GateResult]
 
 
+class TestedInfo(TypedDict):
+    """The form in which a model was asked: what a converted or a quantized copy does not share."""
+
+    architecture: str
+    dtype: str
+    max_length: int | None
+
+
 class ModelInfo(TypedDict):
     """The model under test: its files by SHA-256 and what it was trained on.
 
@@ -104,6 +112,7 @@ class ModelInfo(TypedDict):
     seen_edits: NotRequired[list[str]]
     parameters: int | None
     repeats: NotRequired[int]
+    tested: NotRequired[TestedInfo]
 
 
 class SplitInfo(TypedDict):
@@ -159,6 +168,17 @@ class FrozenInfo(TypedDict):
     history: list[dict[str, str]]
 
 
+class ReportInfo(TypedDict):
+    """What the plan's `[report]` says; `expires` is the last day (ISO 8601)."""
+
+    intended_use: NotRequired[str]
+    out_of_scope: NotRequired[list[str]]
+    threat_model: NotRequired[str]
+    author: NotRequired[str]
+    reviewer: NotRequired[str]
+    expires: NotRequired[str]
+
+
 class Results(TypedDict):
     """The whole of results.json. `limited`: fewer examples were attacked than the plan asks for.
 
@@ -172,6 +192,7 @@ class Results(TypedDict):
     run: RunInfo
     verdict: Verdict | None
     frozen: NotRequired[FrozenInfo]
+    report: NotRequired[ReportInfo]
     model: ModelInfo | None
     data: DataInfo | None
     clean: dict[str, CleanInfo]

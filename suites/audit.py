@@ -28,7 +28,7 @@ from reports.progress import Progress
 from reports.results import Results
 from reports.sessions import start_or_resume
 from reports.sides import Side
-from suites import explaining, freezing, sets, slices
+from suites import explaining, freezing, sets, slices, stated
 from suites.collect import collect_evidence
 from suites.earlier import EVENT, evaluated_before
 from suites.evidence import Collector, Target, sample
@@ -130,7 +130,12 @@ def audit_run(
         plan_text=plan.to_toml(),
         plan_digest=plan.digest,
         resume=resume,
-        details={"stage": stage, "model": spec, "judged": bool(gates)},
+        details={
+            "stage": stage,
+            "model": spec,
+            "judged": bool(gates),
+            **stated.details(plan),
+        },
     ) as folder:
         began(folder.path)
         limits = [event["limit"] for event in folder.events() if event["event"] == "limit"]

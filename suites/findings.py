@@ -14,7 +14,7 @@ from reports.membership import lira_gap
 from reports.records import OutcomeRecord, PredictionRecord, Record
 from reports.results import DataInfo, Kind, ModelInfo, Results, RunInfo, empty
 from reports.statistics import Estimate
-from suites import freezing, looks, probing, sets, transfer
+from suites import freezing, looks, probing, sets, stated, transfer
 from suites.earlier import EVENT, in_words
 from suites.evidence import describe_costs
 from suites.explaining import explained
@@ -124,6 +124,9 @@ def audit_results(folder: RunFolder, kind: Kind = "audit") -> Results:
     frozen = freezing.recorded(events)
     if frozen is not None:
         results["frozen"] = frozen
+    said = stated.recorded(events)
+    if said is not None:
+        results["report"] = said
     return results
 
 

@@ -21,6 +21,7 @@ from reports.manifest import collect
 from reports.progress import Progress
 from reports.results import Results, empty
 from reports.sessions import start_or_resume
+from suites import stated
 from suites.audit import AuditOptions, audit_run
 from suites.findings import run_info
 from suites.judgement import with_verdict
@@ -63,6 +64,7 @@ def harden(
         plan_text=plan.to_toml(),
         plan_digest=plan.digest,
         resume=resume,
+        details=stated.details(plan),
     ) as folder:
         children: dict[str, Path] = {
             event["step"]: runs / event["run"]
@@ -138,6 +140,9 @@ def concluded(
     results["limits"] = list(hardened["limits"])
     if "frozen" in hardened:
         results["frozen"] = hardened["frozen"]
+    said = stated.recorded(events)
+    if said is not None:
+        results["report"] = said
     results["stages"] = [
         {"name": e["name"], "seconds": e["seconds"]} for e in events if e["event"] == "stage"
     ]

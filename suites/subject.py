@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from harness.plan import PlanError
 from harness.session import model_record
 from reports.folder import RunFolder
+from reports.results import TestedInfo
 
 if TYPE_CHECKING:
     from attacks.victims.causal import HuggingFaceCausal
@@ -46,6 +47,7 @@ def victim_on_record(
         parameters=sum(p.numel() for p in loaded.model.parameters()),
         trained=model_record(spec),
         repeats=repeats,
+        tested=_tested(loaded.model, max_length),
     )
     if began is not None:
         _same(folder, began, spec, loaded.fingerprint, data)
@@ -96,7 +98,7 @@ def writer_on_record(
     from harness.other_models import load_writer
 
     loaded = load_writer(spec)
-    _put_writer_on_record(folder, loaded)
+    _put_writer_on_record(folder, loaded, max_length)
     return writer_of(loaded, max_length, new_tokens, prefix, device)
 
 
@@ -130,7 +132,7 @@ def causal_on_record(
     from harness.other_models import load_causal
 
     loaded = load_causal(spec)
-    _put_writer_on_record(folder, loaded)
+    _put_writer_on_record(folder, loaded, max_length)
     return causal_of(loaded, max_length, device)
 
 
@@ -150,7 +152,7 @@ def causal_of(
     )
 
 
-def _put_writer_on_record(folder: RunFolder, loaded: LoadedWriter) -> None:
+def _put_writer_on_record(folder: RunFolder, loaded: LoadedWriter, max_length: int | None) -> None:
     spec = loaded.source.spec
     began = put_on_record(
         folder,
@@ -159,6 +161,7 @@ def _put_writer_on_record(folder: RunFolder, loaded: LoadedWriter) -> None:
         files=loaded.files,
         parameters=sum(p.numel() for p in loaded.model.parameters()),
         trained=model_record(spec),
+        tested=_tested(loaded.model, max_length),
     )
     if began is not None:
         _same(folder, began, spec, loaded.fingerprint, None)
@@ -174,6 +177,7 @@ def put_on_record(
     parameters: int | None = None,
     trained: Mapping[str, Any] | None = None,
     repeats: int = 1,
+    tested: TestedInfo | None = None,
 ) -> Mapping[str, Any] | None:
     """Record the run's "subject", as far as it is known; return what an earlier process recorded."""
     began = next((e for e in folder.events() if e["event"] == "subject"), None)
@@ -190,11 +194,20 @@ def put_on_record(
                 "seen_edits": list(record.get("seen_edits", [])),
                 "parameters": parameters,
                 **({"repeats": repeats} if repeats > 1 else {}),
+                **({"tested": tested} if tested else {}),
                 "trained": record,
             },
             data=data,
         )
     return began
+
+
+def _tested(model: Any, max_length: int | None) -> TestedInfo:
+    return {
+        "architecture": type(model).__name__,
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "max_length": max_length,
+    }
 
 
 def _same(

@@ -35,8 +35,11 @@ def test_the_commands_of_the_page_work(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_the_tables_of_the_page_are_part_of_a_plan() -> None:
     blocks = [tomllib.loads(text) for text in re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)]
-    (waivers,) = (block for block in blocks if "audit" not in block)
+    (waivers,) = (block for block in blocks if "waivers" in block)
     assert list(waivers) == ["waivers"]
+    (said,) = (block for block in blocks if "report" in block)
+    assert list(said) == ["report"]
+    assert parse_plan({**HEAD, **said}, "-").report is not None
     (sliced,) = (block for block in blocks if "slices" in block.get("audit", {}))
     plan = parse_plan({**HEAD, **sliced}, "-")
     assert [gate.name for gate in plan.gates] == ["robust_accuracy.pwws@negated", "clean_accuracy"]
