@@ -1,58 +1,27 @@
-"""Rates with intervals as one inline SVG that takes its colours from the page.
+"""Rates with intervals as one inline SVG, drawn twice: for wide and for narrow screens.
 
-matplotlib draws in marker colours, which are then replaced by the page's CSS variables, so that the same
-drawing serves light, dark and paper. Style attributes become presentation attributes: the page's policy
-allows no inline style. Drawn twice, for wide and for narrow screens, because text must not shrink.
+Text must not shrink with the screen, so the narrow drawing is another one and not a smaller one.
 """
 
 from __future__ import annotations
 
-import io
-import re
-import warnings
 from typing import Any
-from xml.etree import ElementTree as ET
 
+from reports import drawing
 from reports import wording as w
+from reports.drawing import CARD, INK, LINE, MUTED, SERIES
 from reports.statistics import Estimate
 from reports.view import Chart
 from reports.visible import visible
 
-SVG = "http://www.w3.org/2000/svg"
-HREF = "{http://www.w3.org/1999/xlink}href"
-
-# Colours that mean nothing but themselves: each stands for one variable of the page.
-INK, MUTED, LINE, CARD = "#010203", "#010204", "#010205", "#010206"
-SERIES = ("#010207", "#010208")
-_VARIABLES = {
-    INK: "var(--ink)",
-    MUTED: "var(--muted)",
-    LINE: "var(--line)",
-    CARD: "var(--card)",
-    SERIES[0]: "var(--series-0)",
-    SERIES[1]: "var(--series-1)",
-}
-
-_DROPPED = {f"{{{SVG}}}metadata", f"{{{SVG}}}style"}
-
 
 def draw(chart: Chart, *, narrow: bool = False) -> str:
     """The chart as an `<svg>` element, with its description for those who hear it."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
+    width, step = (3.6, 0.52) if narrow else (10.0, 0.36)
+    places, headings = _layout(chart)
+    height = step * (max(places) + 1.2) + 0.45
 
-    settings = {
-        "svg.fonttype": "none",
-        "svg.hashsalt": f"withstand-{'narrow' if narrow else 'wide'}",
-        "text.parse_math": False,
-    }
-    with mpl.rc_context(settings):
-        width = 3.6 if narrow else 10.0
-        step = 0.52 if narrow else 0.36
-        places, headings = _layout(chart)
-        height = step * (max(places) + 1.2) + 0.45
-        figure = Figure(figsize=(width, height))
-        figure.patch.set_alpha(0)
+    def paint(figure: Any) -> None:
         left, right = (0.03, 0.95) if narrow else (0.27, 0.83)
         axes = figure.add_axes((left, 0.4 / height, right - left, 1 - 0.45 / height))
         _frame(axes, max(places), narrow)
@@ -60,12 +29,14 @@ def draw(chart: Chart, *, narrow: bool = False) -> str:
             _heading(axes, place, heading, narrow)
         for place, row in zip(places, chart.rows, strict=True):
             _row(axes, place, row.label, row.points, narrow)
-        buffer = io.StringIO()
-        with warnings.catch_warnings():
-            # The reader's fonts draw the text; that the measuring font lacks a letter is no matter.
-            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-            figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    return _page_svg(buffer.getvalue(), chart, "n" if narrow else "w")
+
+    return drawing.element(
+        (width, height),
+        paint,
+        title=chart.title,
+        description=describe(chart),
+        prefix="n" if narrow else "w",
+    )
 
 
 def describe(chart: Chart) -> str:
@@ -178,50 +149,3 @@ def _text(
         fontsize=size,
         color=colour,
     )
-
-
-def _page_svg(source: str, chart: Chart, prefix: str) -> str:
-    """matplotlib's file as an element that fits the page's policy and colours."""
-    ET.register_namespace("", SVG)
-    root = ET.fromstring(source)  # noqa: S314 - matplotlib wrote it a moment ago
-    for parent in list(root.iter()):
-        for child in list(parent):
-            if child.tag in _DROPPED:
-                parent.remove(child)
-    for element in root.iter():
-        _plain_attributes(element, prefix)
-    for name in ("width", "height", "version"):
-        root.attrib.pop(name, None)
-    title_id, description_id = f"{prefix}-chart-title", f"{prefix}-chart-description"
-    root.set("role", "img")
-    root.set("class", "chart")
-    root.set("aria-labelledby", f"{title_id} {description_id}")
-    title = ET.Element(f"{{{SVG}}}title", {"id": title_id})
-    title.text = visible(chart.title)
-    description = ET.Element(f"{{{SVG}}}desc", {"id": description_id})
-    description.text = visible(describe(chart), None)
-    root.insert(0, title)
-    root.insert(1, description)
-    return ET.tostring(root, encoding="unicode")
-
-
-def _plain_attributes(element: ET.Element, prefix: str) -> None:
-    style = element.attrib.pop("style", "")
-    for declaration in filter(None, (part.strip() for part in style.split(";"))):
-        name, _, value = (part.strip() for part in declaration.partition(":"))
-        if name == "font":
-            size = re.search(r"([\d.]+)px", value)
-            if size:
-                element.set("font-size", size.group(1))
-        elif name not in ("font-family", "transform-origin"):
-            element.set(name, value)
-    for name, value in list(element.attrib.items()):
-        if name == "id":
-            element.set("id", f"{prefix}-{value}")
-        elif name == HREF:
-            del element.attrib[HREF]
-            element.set("href", f"#{prefix}-{value.removeprefix('#')}")
-        elif value.startswith("url(#"):
-            element.set(name, f"url(#{prefix}-{value[5:]}")
-        else:
-            element.set(name, _VARIABLES.get(value.lower(), value))
