@@ -115,6 +115,12 @@ def _audit(audit: Report | None) -> list[str]:
             lines += [f"### {text(section.title)}", "", *table(section.table), ""]
             for note in filter(None, (section.intro, *section.notes)):
                 lines += [text(note), ""]
+            title, remarks = section.remarks
+            lines += (
+                [f"{text(title)}:", "", *(f"- {text(each)}" for each in remarks), ""]
+                if remarks
+                else []
+            )
     lines += ["### What was not tested", ""]
     lines += [f"- {text(limit)}" for limit in audit.limits]
     return [*lines, "", f"Audit {code(audit.run_id)}, {text(audit.created)} UTC.", ""]

@@ -25,7 +25,16 @@ def section(main: Mapping[str, Any], before: Mapping[str, Any] | None = None) ->
     if before and before.get("checks"):
         folded = ((f"{title}, before", _table(before["checks"], f"{title}, before")),)
     sources = dict.fromkeys(f"{entry['name']}: {entry['source']}." for entry in entries)
-    return [Section("checks", title, INTRO, _table(entries, title), tuple(sources), folded)]
+    return [
+        Section(
+            "checks",
+            title,
+            INTRO,
+            _table(entries, title),
+            folded=folded,
+            remarks=("Where the checks come from", tuple(sources)),
+        )
+    ]
 
 
 def sentences(main: Mapping[str, Any]) -> list[str]:

@@ -56,8 +56,8 @@ def estimates(results: Mapping[str, Any]) -> Iterator[tuple[str, Estimate]]:
 TITLE = "Robust accuracy by distinct queries an example"
 
 
-def table(entries: Sequence[Mapping[str, Any]]) -> Table | None:
-    """A row an attack; None where nothing is known of any."""
+def table(entries: Sequence[Mapping[str, Any]], which: str = "") -> Table | None:
+    """A row an attack, None where nothing is known of any; `which` of two models is in the caption."""
     rows = []
     for entry in entries:
         points = {
@@ -79,4 +79,4 @@ def table(entries: Sequence[Mapping[str, Any]]) -> Table | None:
     if not rows:
         return None
     columns = (Column("Attack"), *(Column(f"{queries:,}", True) for queries in SHOWN))
-    return Table(TITLE, columns, tuple(rows))
+    return Table(" ".join(filter(None, (TITLE, which))), columns, tuple(rows))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,8 +18,8 @@ LONGEST = 20_000
 """Characters of a field that are compared; a longer one shows its listed changes alone."""
 
 
-def example(record: Mapping[str, Any], labels: Mapping[int, str]) -> Example:
-    """One outcome record as a reader sees it."""
+def example(record: Mapping[str, Any], labels: Mapping[int, str], run_id: str = "") -> Example:
+    """One outcome record of a run as a reader sees it."""
     original, perturbed = record["original"], record.get("perturbed") or []
     if (
         len(original) == len(perturbed)
@@ -42,7 +43,15 @@ def example(record: Mapping[str, Any], labels: Mapping[int, str]) -> Example:
         w.victim(bool(record.get("calibrated"))),
     ]
     title = f"{record['attack']} on {record['example_id']}"
-    return Example(title, tuple(filter(None, facts)), fields, written)
+    replay = _replay(record, run_id) if run_id else ""
+    return Example(title, tuple(filter(None, facts)), fields, written, replay)
+
+
+def _replay(record: Mapping[str, Any], run_id: str) -> str:
+    """The command that plays it again; what comes from the run is quoted for the shell."""
+    form = "--calibrated" if record.get("calibrated") else "--raw"
+    parts = ("withstand", "replay", f"runs/{run_id}", str(record["example_id"]))
+    return shlex.join((*parts, "--attack", str(record["attack"]), form))
 
 
 def _written(record: Mapping[str, Any]) -> tuple[tuple[str, tuple[Piece, ...]], ...]:

@@ -14,7 +14,7 @@ def sentences(results: Mapping[str, Any]) -> list[str]:
     frozen = results.get("frozen")
     if not frozen:
         return []
-    day = _moment(frozen["date"])
+    day = moment(frozen["date"])
     which = f"the plan that was frozen on {day} (SHA-256 {frozen['digest']})"
     keys = [str(entry["key"]) for entry in frozen["deviations"]]
     if keys:
@@ -26,7 +26,7 @@ def sentences(results: Mapping[str, Any]) -> list[str]:
     if frozen.get("late"):
         found.append("It was frozen after this run had begun, so nothing was fixed beforehand.")
     if frozen.get("history"):
-        first = _moment(frozen["history"][0]["date"])
+        first = moment(frozen["history"][0]["date"])
         found.append(f"It had been frozen before, first on {first}, and was frozen again.")
     return found
 
@@ -46,11 +46,12 @@ def section(results: Mapping[str, Any]) -> list[Section]:
     )
     columns = (Column("Setting"), Column("Frozen"), Column("As it was run"))
     table = Table("Settings that differ from the frozen plan", columns, rows)
-    intro = f"Settings that were changed after the plan was frozen on {_moment(frozen['date'])}."
+    intro = f"Settings that were changed after the plan was frozen on {moment(frozen['date'])}."
     return [Section("frozen", "Changed after the freeze", intro, table)]
 
 
-def _moment(date: str) -> str:
+def moment(date: str) -> str:
+    """A time of the records to the minute, as a reader says it."""
     return f"{date[:16].replace('T', ' ')} UTC"
 
 

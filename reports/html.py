@@ -13,8 +13,8 @@ import hashlib
 from functools import cache
 from typing import Any
 
-from reports import chart
-from reports.view import Chart, Report
+from reports import chart, clauses, curve_chart, tables
+from reports.view import Chart, Curves, Report
 from reports.visible import visible
 
 
@@ -27,6 +27,8 @@ def render(report: Report) -> str:
         css=_markup(css),
         csp=_policy(css),
         charts=_charts(report.chart),
+        numbers=tables.chart(report.chart) if report.chart else None,
+        relevant=clauses.sentence("verdict"),
     )
     # A lone surrogate cannot be written as UTF-8; `visible` has named each, this is for the rest.
     return page.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -45,6 +47,7 @@ def _environment() -> Any:
         finalize=_shown,
     )
     environment.globals["bar_segments"] = bar_segments
+    environment.globals["drawn"] = drawn
     return environment
 
 
@@ -58,6 +61,11 @@ def bar_segments(parts: tuple[tuple[str, int], ...]) -> list[tuple[str, float, f
             found.append((status, round(start, 3), round(width, 3)))
         start += width
     return found
+
+
+def drawn(found: Curves) -> tuple[Any, ...]:
+    """The curves for wide and for narrow screens."""
+    return tuple(_markup(curve_chart.draw(found, narrow=narrow)) for narrow in (False, True))
 
 
 def _shown(value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports import cause_tables, checks, excerpts, frozen, tables
+from reports import cause_tables, checks, excerpts, frozen, outline, scope, tables
 from reports import wording as w
 from reports.provenance import facts
 from reports.sections import sections
@@ -18,6 +18,12 @@ def build(
     """Everything that a report shows. `digests` are those of the run's own files."""
     comparison = results["comparison"]
     main = comparison["after"] if comparison else results
+    found = tuple(sections(results, main, comparison))
+    run_id = str(main["run"]["id"])
+    examples = tuple(
+        excerpts.example(record, _labels(main), run_id) for record in _examples(results, main)[:20]
+    )
+    provenance = facts(results, manifest, digests)
     return Report(
         title=str(results["run"]["name"]),
         kind=w.KINDS[results["kind"]],
@@ -32,12 +38,12 @@ def build(
         ),
         tiles=tuple(_changes(comparison) if comparison else _values(results)),
         chart=_chart(results),
-        sections=tuple(sections(results, main, comparison)),
-        examples=tuple(
-            excerpts.example(record, _labels(main)) for record in _examples(results, main)[:20]
-        ),
+        sections=found,
+        examples=examples,
         limits=tuple(str(limit) for limit in results["limits"]),
-        provenance=facts(results, manifest, digests),
+        provenance=provenance,
+        stamp=scope.stamp(results, main, digests),
+        parts=outline.parts(results, main, manifest, found, examples, provenance),
     )
 
 

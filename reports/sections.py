@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports import cause_tables, checks, curve, doubtful, frozen, probes, slice_tables, tables
+from reports import (
+    cause_tables,
+    checks,
+    curve,
+    curve_chart,
+    doubtful,
+    frozen,
+    probes,
+    slice_tables,
+    tables,
+)
 from reports.view import Section
 
 ROBUST = (
@@ -37,6 +47,7 @@ def sections(
                     "Won / lost: examples that were wrong or broken before and hold now, and the "
                     "reverse. p: exact McNemar test, corrected over the rows (Holm).",
                 ),
+                tables.moved(comparison["differences"]),
             )
         )
     found += cause_tables.sections(comparison)
@@ -83,17 +94,22 @@ def _attack_sections(
             title = "Attacks on the model before"
             earlier, _ = _by_split(comparison["before"]["attacks"])
             folded.append((title, tables.attacks(earlier, title)))
-        by_queries = curve.table(shown)
+        by_queries = curve.table(shown, after.strip())
+        earlier = _by_split(comparison["before"]["attacks"])[0] if comparison else []
         if by_queries is not None:
-            folded.append((f"{curve.TITLE}{after}", by_queries))
+            folded.insert(0, (by_queries.caption, by_queries))
+            before = curve.table(earlier, "before")
+            folded[1:1] = [(before.caption, before)] if before else []
         found.append(
             Section(
                 "attacks",
                 "The attacks" + (", after" if comparison else ""),
                 ROBUST,
                 tables.attacks(shown, f"Attacks on the model{after}"),
-                (*doubtful.notes(shown), *_deviations(main["attacks"])),
+                tuple(doubtful.notes(shown)),
                 tuple(folded),
+                curve_chart.curves(shown, earlier),
+                ("How these attacks differ from their papers", _deviations(main["attacks"])),
             )
         )
     wrote = [
@@ -103,8 +119,7 @@ def _attack_sections(
     ]
     if wrote:
         found.append(Section("written", "What it wrote", WRITTEN, tables.written(wrote)))
-    # A comparison has the worst cases among its rows already.
-    if main["unions"] and not comparison:
+    if main["unions"]:
         found.append(
             Section(
                 "worst-case",
@@ -128,7 +143,7 @@ def _deviations(attacks: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     notes: dict[str, None] = {}
     for attack in attacks:
         for deviation in attack["recipe"].get("deviations") or ():
-            notes[f"{attack['name']} differs from its paper: {deviation}"] = None
+            notes[f"{attack['name']}: {deviation}"] = None
     return tuple(notes)
 
 

@@ -9,7 +9,7 @@ from reports import doubtful
 from reports import wording as w
 from reports.records import STATUSES
 from reports.statistics import Estimate
-from reports.view import Cell, Column, Table, Tone
+from reports.view import Cell, Chart, Column, Table, Tone
 
 STATUS_WORDS = {
     "succeeded": "broken",
@@ -89,6 +89,52 @@ def differences(entries: Sequence[Mapping[str, Any]]) -> Table:
         Column("p", True),
     )
     return Table("Before and after, paired on the same examples", columns, tuple(rows))
+
+
+def moved(entries: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, Table], ...]:
+    """Which examples changed sides, to be folded; nothing where none did or the records name none."""
+    rows = tuple(
+        (difference_name(entry), *(_ids(entry, key) for key in ("newly_broken", "newly_fixed")))
+        for entry in entries
+        if entry.get("newly_broken_ids") or entry.get("newly_fixed_ids")
+    )
+    if not rows:
+        return ()
+    title = "Which examples are newly broken, and which newly fixed"
+    columns = (Column("Measure"), Column("Newly broken"), Column("Newly fixed"))
+    return ((title, Table(title, columns, rows)),)
+
+
+IDS = 20
+"""Examples that a cell names; results.json has more."""
+
+
+def _ids(entry: Mapping[str, Any], key: str) -> Cell:
+    ids = [str(name) for name in entry.get(f"{key}_ids") or ()]
+    more = int(entry[key]) - len(ids[:IDS])
+    return Cell(
+        ", ".join(ids[:IDS]) or w.NONE,
+        sub=f"and {more:,} more" if ids and more else "",
+        code=bool(ids),
+    )
+
+
+def chart(found: Chart) -> Table:
+    """The numbers behind the chart of rates."""
+    rows = tuple(
+        (
+            Cell(row.label, sub=row.group),
+            *(
+                Cell(w.NONE)
+                if point is None or point.value is None
+                else Cell(w.percent(point.value), sub=w.share_interval(point))
+                for point in row.points
+            ),
+        )
+        for row in found.rows
+    )
+    names = (name[:1].upper() + name[1:] for name in found.series)
+    return Table(found.title, (Column("Measure"), *(Column(name, True) for name in names)), rows)
 
 
 def difference_name(entry: Mapping[str, Any]) -> Cell:
@@ -243,8 +289,9 @@ def splits(data: Mapping[str, Any]) -> Table:
         groups = split.get("groups")
         rows.append(
             (
-                Cell(str(name)),
-                Cell(w.count(split["rows"])),
+                Cell(str(name), sub=str(split.get("kind") or "")),
+                Cell(w.count(split["rows"]), sub=_available(split)),
+                Cell(_words(split)),
                 Cell(", ".join(f"{label} {n:,}" for label, n in split["labels"].items())),
                 Cell(w.count(groups)),
                 Cell(str(split["fingerprint"])[:16], code=True),
@@ -253,11 +300,26 @@ def splits(data: Mapping[str, Any]) -> Table:
     columns = (
         Column("Split"),
         Column("Rows", True),
+        Column("Words", True),
         Column("By label"),
         Column("Families", True),
         Column("Fingerprint"),
     )
     return Table("The data, split by split", columns, tuple(rows))
+
+
+def _available(split: Mapping[str, Any]) -> str:
+    """Of how many rows these were drawn, where they are not all."""
+    whole = split.get("available")
+    return f"of {whole:,}" if whole and whole != split["rows"] else ""
+
+
+def _words(split: Mapping[str, Any]) -> str:
+    lengths = split.get("lengths") or {}
+    middle, longest = lengths.get("words_median"), lengths.get("words_longest")
+    if middle is None or longest is None:
+        return w.NONE
+    return f"{middle:,.0f}, at most {longest:,.0f}"
 
 
 def clean(after: Mapping[str, Any]) -> Table:

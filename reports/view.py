@@ -46,9 +46,34 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
 
 
+Line = tuple[tuple[int, Estimate], ...]
+"""Rates by the queries that they were reached with, the fewest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One of several small charts: a line for each series, empty where that series has none."""
+
+    label: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """Rates by queries with their intervals, one panel a name, one or two series."""
+
+    title: str
+    series: tuple[str, ...]
+    panels: tuple[Panel, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A titled part of the report. `folded` parts start closed on a screen and are open on paper."""
+    """A titled table of the report. `folded` ones start closed on a screen and are open on paper.
+
+    `curves` are drawn above the folded tables, the first of which holds their numbers; `remarks` are
+    notes that start closed too, under a title.
+    """
 
     key: str
     title: str
@@ -56,6 +81,8 @@ class Section:
     table: Table
     notes: tuple[str, ...] = ()
     folded: tuple[tuple[str, Table], ...] = ()
+    curves: Curves | None = None
+    remarks: tuple[str, tuple[str, ...]] = ("", ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +127,20 @@ class Piece:
 class Example:
     """One broken example with its changed words marked, a list of pieces for each field.
 
-    `written` is what a model wrote, with what it is: (title, pieces) pairs.
+    `written` is what a model wrote, with what it is: (title, pieces) pairs; `replay` the command that
+    plays the attack on it again.
     """
 
     title: str
     facts: tuple[str, ...]
     fields: tuple[tuple[Piece, ...], ...]
     written: tuple[tuple[str, tuple[Piece, ...]], ...] = ()
+    replay: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One line of provenance."""
+    """One line of what is known: a label and one or more values."""
 
     label: str
     values: tuple[str, ...]
@@ -130,8 +159,29 @@ class VerdictView:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One numbered part of the page: sentences, facts and sections on one subject.
+
+    `clauses` is one line that names the clauses which it gives evidence for.
+    """
+
+    number: int
+    key: str
+    title: str
+    intro: str = ""
+    facts: tuple[Fact, ...] = ()
+    sections: tuple[Section, ...] = ()
+    listed: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    clauses: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """A whole report."""
+    """A whole report.
+
+    `sections` are its tables in the order of a short report, `parts` the page's numbered parts, which
+    hold them all; `stamp` says who answers for it and which records it was drawn from.
+    """
 
     title: str
     kind: str
@@ -145,3 +195,5 @@ class Report:
     examples: tuple[Example, ...]
     limits: tuple[str, ...]
     provenance: tuple[Fact, ...]
+    stamp: tuple[Fact, ...] = ()
+    parts: tuple[Part, ...] = ()

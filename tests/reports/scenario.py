@@ -9,6 +9,7 @@ from typing import Any
 
 from reports import gaps, summaries
 from reports.compare import compare_runs, comparison_results
+from reports.curve import curve
 from reports.folder import RunFolder
 from reports.records import OutcomeRecord, PredictionRecord
 from reports.results import Results, empty
@@ -180,6 +181,7 @@ def audit(root: Path, role: str, *, count: int = 200, seen: Sequence[str] = ()) 
                 },
                 "seconds": {"total": 48.2, "victim": 41.5},
                 **summaries.summarize_attack(rows).to_dict(),
+                "curve": curve(rows, None),
             }  # type: ignore[typeddict-item]
         )
     for calibrated in (False, True):
@@ -212,7 +214,7 @@ def audit(root: Path, role: str, *, count: int = 200, seen: Sequence[str] = ()) 
         {"name": "attack:textfooler@test", "seconds": 131.0},
     ]
     results["examples"] = summaries.worst_examples(
-        [row for (_, split, _), rows in attacked.items() if split == "test" for row in rows], 6
+        [row for (_, split, _), rows in attacked.items() if split == "test" for row in rows], 20
     )
     results["limits"] = [
         "Attacks that were not run may succeed where these failed.",
