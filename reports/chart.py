@@ -48,7 +48,7 @@ def describe(chart: Chart) -> str:
             for name, found in zip(chart.series, row.points, strict=True)
         ]
         group = f" ({row.group})" if row.group else ""
-        parts.append(f"{row.label}{group}: {', '.join(values)}.")
+        parts.append(f"{visible(row.label, 80)}{group}: {', '.join(values)}.")
     return " ".join(parts)
 
 

@@ -61,7 +61,7 @@ def describe(chart: Curves) -> str:
                 (first, begins), (last, ends) = line[0], line[-1]
                 of = f" ({name})" if len(chart.series) > 1 else ""
                 parts.append(
-                    f"{panel.label}{of}: {w.percent(begins.value)} at {first:,} "
+                    f"{visible(panel.label, 80)}{of}: {w.percent(begins.value)} at {first:,} "
                     f"{'query' if first == 1 else 'queries'}, {w.percent(ends.value)} at {last:,}."
                 )
     return " ".join(parts)

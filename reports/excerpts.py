@@ -14,6 +14,8 @@ from reports.view import Example, Piece
 CONTEXT = 160
 """Characters kept on each side of a change where a text is long."""
 
+LONGEST_COMMAND = 1_000
+
 LONGEST = 20_000
 """Characters of a field that are compared; a longer one shows its listed changes alone."""
 
@@ -51,7 +53,9 @@ def _replay(record: Mapping[str, Any], run_id: str) -> str:
     """The command that plays it again; what comes from the run is quoted for the shell."""
     form = "--calibrated" if record.get("calibrated") else "--raw"
     parts = ("withstand", "replay", f"runs/{run_id}", str(record["example_id"]))
-    return shlex.join((*parts, "--attack", str(record["attack"]), form))
+    command = shlex.join((*parts, "--attack", str(record["attack"]), form))
+    # A page shortens what is very long, and half a command is none.
+    return command if len(command) <= LONGEST_COMMAND else ""
 
 
 def _written(record: Mapping[str, Any]) -> tuple[tuple[str, tuple[Piece, ...]], ...]:

@@ -101,8 +101,27 @@ def _poisoned(value: Any, poison: str, key: str = "") -> Any:
     return value
 
 
+def _filled() -> dict[str, Any]:
+    """The fixture with what later releases say: words of the plan, a waiver, curves, checks."""
+    results = _fixture()
+    keys = ("intended_use", "threat_model", "author", "reviewer", "expires")
+    results["report"] = {**dict.fromkeys(keys, "said"), "out_of_scope": ["said"]}
+    gate = results["verdict"]["gates"][0]
+    gate["waiver"] = {"owner": "Ann", "reason": "said", "until": "2027-01-31"}
+    main = results["comparison"]["after"] if results["comparison"] else results
+    for attack in main["attacks"]:
+        rate = attack["robust_accuracy"]
+        attack["curve"] = [{"queries": n, "robust_accuracy": rate} for n in (1, 10, 100)]
+        attack["recipe"]["parameters"] = {
+            "goal": {"kind": "Untargeted"},
+            "transformation": {"kind": "SwapAdjacent"},
+            "constraints": [{"kind": "EditDistance", "most": 30}],
+        }
+    return results
+
+
 def _report(poison: str) -> Report:
-    results = _poisoned(_fixture(), poison)
+    results = _poisoned(_filled(), poison)
     manifest = _poisoned(scenario.MANIFEST, poison)
     return narrative.build(results, manifest, {"results.json": f"ff{poison}"})
 
@@ -306,3 +325,37 @@ def test_duplicates_are_told_in_counts_and_not_in_texts() -> None:
     source = html.render(narrative.build(results, None, {}))
     assert "Duplicates across splits: exact 3, removed 5 in train, 0 in validation." in source
     assert "a text that is long" not in source
+
+
+def _light(colour: str) -> float:
+    """Relative luminance (WCAG 2.2)."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark", "paper"])
+def test_words_and_lines_stand_out_from_what_is_behind_them(scheme: str) -> None:
+    css = (Path(html.__file__).parent / "templates" / "report.css").read_text(encoding="utf-8")
+    blocks = re.findall(r":root \{(.*?)\}", css, re.DOTALL)
+    assert len(blocks) == 3
+    block = dict(zip(("light", "dark", "paper"), blocks, strict=True))[scheme]
+    named = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{3,6});", block))
+    colours = {
+        k: v if len(v) == 7 else "#" + "".join(c * 2 for c in v[1:]) for k, v in named.items()
+    }
+
+    def contrast(front: str, behind: str) -> float:
+        one, other = sorted((_light(colours[front]), _light(colours[behind])), reverse=True)
+        return (one + 0.05) / (other + 0.05)
+
+    for front in ("ink", "muted"):
+        for behind in ("page", "card", "soft", "good-soft", "bad-soft", "warn-soft", "info-soft"):
+            assert contrast(front, behind) >= 4.5, (front, behind)
+    for tone in ("good", "bad", "warn", "info"):
+        assert contrast(tone, f"{tone}-soft") >= 4.5, tone
+        assert contrast(tone, "card") >= 4.5, tone
+    for line in ("series-0", "series-1", "withstood", "broken"):
+        assert contrast(line, "card") >= 3, line
