@@ -9,11 +9,14 @@ from reports import cause_tables, checks, excerpts, frozen, outline, scope, tabl
 from reports import wording as w
 from reports.provenance import facts
 from reports.sections import sections
-from reports.view import Chart, ChartRow, Report, Tile, VerdictView
+from reports.view import Chart, ChartRow, Fact, Report, Tile, VerdictView
 
 
 def build(
-    results: Mapping[str, Any], manifest: Mapping[str, Any] | None, digests: Mapping[str, str]
+    results: Mapping[str, Any],
+    manifest: Mapping[str, Any] | None,
+    digests: Mapping[str, str],
+    signature: tuple[Fact, ...] = (),
 ) -> Report:
     """Everything that a report shows. `digests` are those of the run's own files."""
     comparison = results["comparison"]
@@ -23,7 +26,7 @@ def build(
     examples = tuple(
         excerpts.example(record, _labels(main), run_id) for record in _examples(results, main)[:20]
     )
-    provenance = facts(results, manifest, digests)
+    provenance = (*facts(results, manifest, digests), *signature)
     return Report(
         title=str(results["run"]["name"]),
         kind=w.KINDS[results["kind"]],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from reports import narrative, signing
@@ -52,9 +51,8 @@ def view(run: RunFolder, *, signed: bool = True) -> Report:
     digests = {
         name: sha256_file(run.path / name) for name in _RECORDS if (run.path / name).is_file()
     }
-    report = narrative.build(run.results(), manifest, digests)
     signature = signing.facts(run) if signed else ()
-    return replace(report, provenance=(*report.provenance, *signature))
+    return narrative.build(run.results(), manifest, digests, signature)
 
 
 def _drawer(name: str) -> Callable[[Report], str]:
