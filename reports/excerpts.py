@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from reports import weights
 from reports import wording as w
 from reports.view import Example, Piece
 
@@ -20,8 +21,13 @@ LONGEST = 20_000
 """Characters of a field that are compared; a longer one shows its listed changes alone."""
 
 
-def example(record: Mapping[str, Any], labels: Mapping[int, str], run_id: str = "") -> Example:
-    """One outcome record of a run as a reader sees it."""
+def example(
+    record: Mapping[str, Any],
+    labels: Mapping[int, str],
+    run_id: str = "",
+    explanation: Mapping[str, Any] | None = None,
+) -> Example:
+    """One outcome record of a run as a reader sees it, with what its words weigh where that is known."""
     original, perturbed = record["original"], record.get("perturbed") or []
     if (
         len(original) == len(perturbed)
@@ -46,7 +52,10 @@ def example(record: Mapping[str, Any], labels: Mapping[int, str], run_id: str = 
     ]
     title = f"{record['attack']} on {record['example_id']}"
     replay = _replay(record, run_id) if run_id else ""
-    return Example(title, tuple(filter(None, facts)), fields, written, replay)
+    weighed = None
+    if explanation is not None:
+        weighed = weights.weighing(explanation, _label(explanation["label"], labels))
+    return Example(title, tuple(filter(None, facts)), fields, written, replay, weighed)
 
 
 def _replay(record: Mapping[str, Any], run_id: str) -> str:

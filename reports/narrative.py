@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports import cause_tables, checks, excerpts, frozen, outline, scope, tables
+from reports import cause_tables, checks, excerpts, frozen, outline, scope, tables, weights
 from reports import wording as w
 from reports.provenance import facts
 from reports.sections import sections
@@ -23,8 +23,15 @@ def build(
     main = comparison["after"] if comparison else results
     found = tuple(sections(results, main, comparison))
     run_id = str(main["run"]["id"])
+    explained = weights.by_example(main.get("explanations", []))
     examples = tuple(
-        excerpts.example(record, _labels(main), run_id) for record in _examples(results, main)[:20]
+        excerpts.example(
+            record,
+            _labels(main),
+            run_id,
+            explained.get((str(record["check"]), str(record["example_id"]))),
+        )
+        for record in _examples(results, main)[:20]
     )
     provenance = (*facts(results, manifest, digests), *signature)
     return Report(

@@ -124,11 +124,28 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """A word and how much it speaks for a label (1 to 4) or against it (-1 to -4); 0: hardly."""
+
+    text: str
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """What the words of an example add to its label: marked texts with what they are, and the table."""
+
+    intro: str
+    sides: tuple[tuple[str, tuple[Word, ...]], ...]
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """One broken example with its changed words marked, a list of pieces for each field.
 
     `written` is what a model wrote, with what it is: (title, pieces) pairs; `replay` the command that
-    plays the attack on it again.
+    plays the attack on it again; `weighing` what its words say, where they were weighed.
     """
 
     title: str
@@ -136,6 +153,7 @@ class Example:
     fields: tuple[tuple[Piece, ...], ...]
     written: tuple[tuple[str, tuple[Piece, ...]], ...] = ()
     replay: str = ""
+    weighing: Weighing | None = None
 
 
 @dataclass(frozen=True, slots=True)
