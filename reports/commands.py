@@ -28,15 +28,19 @@ def report(
 
     A run that is not finished has none yet: exit code 3.
     """
+    from reports import untrusted
     from reports.folder import RunFolder
     from reports.render import render
+    from reports.visible import one_line
 
     folder = RunFolder.open(run)
     if not folder.is_finished:
-        command = " ".join(folder.started().get("command", ())) or "the command that began it"
+        command = folder.command() or "the command that began it"
         typer.echo(
-            f"The run {folder.id} is not finished, so it has no numbers to draw. Go on with it: "
-            f"{command} --resume {run}",
+            one_line(
+                f"The run {folder.id} is not finished, so it has no numbers to draw. Go on with it: "
+                f"{command} --resume {run}"
+            ),
             err=True,
         )
         raise typer.Exit(3)
@@ -44,7 +48,7 @@ def report(
     for problem in folder.verify_sums():
         typer.echo(f"Warning: {problem}", err=True)
     for path in written:
-        typer.echo(str(path))
+        typer.echo(untrusted.shown(path))
 
 
 def compare(

@@ -17,12 +17,13 @@ import difflib
 import hashlib
 import re
 import secrets
+import shlex
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from reports import items
+from reports import items, untrusted
 from reports.errors import ReportError
 from reports.hashing import sha256_file
 from reports.records import OutcomeRecord, PredictionRecord, Record, from_event
@@ -35,6 +36,7 @@ from reports.storage import (
     to_json,
     write_atomic,
 )
+from reports.visible import one_line
 
 SUMS = "SHA256SUMS"
 SIGNATURES = ("SHA256SUMS.sig", "SHA256SUMS.minisig")
@@ -97,13 +99,24 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Open a run that exists, to read it."""
-        if not path.is_dir():
-            raise ReportError(f"There is no run folder at {path}. `ls runs` shows those that are.")
-        if not (path / "events.jsonl").is_file():
-            raise ReportError(
-                f"{path} is not a run folder: it has no events.jsonl. Name a folder under runs/."
-            )
+        """Open a run that exists, to read it.
+
+        Raises ReportError where there is none, and for one that reaches out of itself (see
+        `reports.untrusted`).
+        """
+        where = untrusted.shown(path)
+        try:
+            if not path.is_dir():
+                raise ReportError(
+                    f"There is no run folder at {where}. `ls runs` shows those that are."
+                )
+            untrusted.check_folder(path)
+            if not (path / "events.jsonl").is_file():
+                raise ReportError(
+                    f"{where} is not a run folder: it has no events.jsonl. Name a folder under runs/."
+                )
+        except OSError as error:
+            raise ReportError(f"{where} cannot be read: {error.strerror}.") from None
         return cls(path)
 
     @classmethod
@@ -171,6 +184,17 @@ class RunFolder:
             f"The run {self.id} never started: its events.jsonl holds no such event. Start a new run."
         )
 
+    def command(self) -> str | None:
+        """The command that began the run, quoted for a shell; None where it is none of ours.
+
+        A run folder is data: what it calls its command is shown to be typed again only if it is a
+        `withstand`.
+        """
+        words = self.started().get("command")
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            return None
+        return shlex.join(words) if words[:1] == ["withstand"] else None
+
     def records(self) -> list[Record]:
         """Every record, in the order in which its key first came; the last of one key counts.
 
@@ -218,12 +242,17 @@ class RunFolder:
         self.write_text("results.json", to_json(results, indent=1) + "\n")
 
     def manifest(self) -> dict[str, Any]:
-        """What manifest.json holds."""
-        return read_json(self.path / "manifest.json")
+        """What manifest.json holds, checked."""
+        from reports.shape import check_manifest
+
+        found = read_json(self.path / "manifest.json")
+        check_manifest(found, where=str(self.path / "manifest.json"))
+        return found
 
     def results(self) -> dict[str, Any]:
         """What results.json holds, checked; a run that has none yet is a ReportError."""
         from reports.results import validate
+        from reports.shape import check_results
 
         if not (self.path / "results.json").is_file():
             raise ReportError(
@@ -231,13 +260,20 @@ class RunFolder:
                 f"--resume {self.path}."
             )
         results = read_json(self.path / "results.json")
-        validate(results, where=str(self.path / "results.json"))
+        where = untrusted.shown(self.path / "results.json")
+        validate(results, where)
+        check_results(results, where)
         return results
 
     def plan_text(self) -> str | None:
         """The plan as it was resolved, or None where the run had none."""
         path = self.path / "plan.toml"
-        return path.read_text(encoding="utf-8") if path.is_file() else None
+        return untrusted.read_text(path, untrusted.LARGEST_PLAN) if path.is_file() else None
+
+    def plan(self) -> dict[str, Any]:
+        """The same, read; empty where the run had none. A plan that is no TOML is a ReportError."""
+        path = self.path / "plan.toml"
+        return untrusted.read_toml(path) if path.is_file() else {}
 
     def finish(self, results: Mapping[str, Any]) -> None:
         """Write the results, the items and, last of all, the sums that seal the run."""
@@ -257,6 +293,7 @@ class RunFolder:
         except ReportError as error:
             return [str(error)]
         present = dict(self._summed())
+        # A name is looked up among the files that are there, and never followed as a path.
         problems = [f"{name}: missing" for name in recorded if name not in present]
         problems += [f"{name}: not in {SUMS}" for name in present if name not in recorded]
         problems += [
@@ -264,16 +301,14 @@ class RunFolder:
             for name, digest in recorded.items()
             if name in present and sha256_file(present[name]) != digest
         ]
-        return sorted(problems)
+        return sorted(one_line(problem) for problem in problems)
 
     def sums(self) -> dict[str, str]:
         """The digests that seal the run, by file. Raises ReportError where one is no digest."""
         found: dict[str, str] = {}
-        try:
-            text = (self.path / SUMS).read_text(encoding="utf-8")
-        except UnicodeDecodeError:
-            raise ReportError(f"{SUMS}: it is no text") from None
-        for number, line in enumerate(text.split("\n"), start=1):
+        # By "\n" alone: a name may hold other characters that `splitlines` takes for line ends.
+        lines = untrusted.read_text(self.path / SUMS).split("\n")
+        for number, line in enumerate(lines, start=1):
             digest, gap, name = line.partition("  ")
             if not line and number > 1:
                 continue
@@ -290,7 +325,8 @@ class RunFolder:
                 record = from_event(event)
             except (TypeError, ValueError) as error:
                 raise ReportError(
-                    f"{self.path / 'events.jsonl'}, event {number} is not a record: {error}."
+                    f"{untrusted.shown(self.path / 'events.jsonl')}, event {number} is not a record: "
+                    f"{one_line(str(error), 300)}."
                 ) from None
             if record is not None:
                 found[record.key] = record

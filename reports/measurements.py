@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired
+
+from typing_extensions import TypedDict
 
 
 class EstimateDict(TypedDict):
@@ -75,7 +77,7 @@ class AttackResult(TypedDict):
     robust_accuracy: EstimateDict
     attack_success_rate: EstimateDict
     queries: dict[str, int]
-    seconds: dict[str, float]
+    seconds: dict[str, float | None]
     words_changed: dict[str, float | None]
     curve: NotRequired[list[CurvePoint]]
     written: NotRequired[WrittenInfo]

@@ -8,7 +8,9 @@ out. A reader must ignore keys that it does not know; a change that breaks a rea
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired
+
+from typing_extensions import TypedDict
 
 from reports.errors import ReportError
 from reports.measurements import (

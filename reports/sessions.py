@@ -69,13 +69,14 @@ def _newest_unfinished(root: Path, kind: str, plan_digest: str) -> Path | None:
     for path in sorted(root.iterdir(), reverse=True):
         if not (path / "events.jsonl").is_file():
             continue
-        run = RunFolder.open(path)
-        if run.is_finished:
-            continue
         try:
+            run = RunFolder.open(path)
+            if run.is_finished:
+                continue
             began = run.started()
         except ReportError:
-            continue  # killed before its first event was whole: there is nothing to go on with
+            # Killed before its first event was whole, or no run of ours: there is nothing to go on with.
+            continue
         if began.get("kind") == kind and began.get("plan_digest") == plan_digest:
             return path
     return None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from reports import summaries
+from reports.errors import ReportError
 from reports.records import OutcomeRecord, PredictionRecord
 from reports.statistics import Estimate
 
@@ -32,12 +33,20 @@ class Members:
 
 
 def recorded(events: Iterable[Mapping[str, Any]]) -> tuple[Members, ...]:
-    """The slices of a run, from its events."""
-    return tuple(
-        Members(event["name"], event["says"], frozenset(event["ids"]))
-        for event in events
-        if event["event"] == EVENT
-    )
+    """The slices of a run, from its events; ReportError for an event that is not as this writes it."""
+    found = []
+    for event in events:
+        if event["event"] != EVENT:
+            continue
+        name, says, ids = (event.get(key) for key in ("name", "says", "ids"))
+        texts = [name, says, *ids] if isinstance(ids, list) else [None]
+        if not all(isinstance(text, str) for text in texts):
+            raise ReportError(
+                'events.jsonl: a "slice" must have a name, what it says and a list of ids. '
+                "Restore the file from a copy."
+            )
+        found.append(Members(str(name), str(says), frozenset(texts[2:])))
+    return tuple(found)
 
 
 def slice_results(

@@ -28,7 +28,7 @@ def evaluated_before(runs: Path, audit: RunFolder) -> list[dict[str, str]]:
     for path in sorted(runs.iterdir()) if runs.is_dir() else ():
         if path.name == audit.id or not (path / "events.jsonl").is_file():
             continue
-        model, looked_at = _measured(RunFolder.open(path), stage)
+        model, looked_at = _measured_in(path, stage)
         other = model.get("fingerprint", mine["fingerprint"])
         if other != mine["fingerprint"] and looked_at == test:
             found.setdefault(
@@ -48,6 +48,13 @@ def in_words(earlier: Sequence[Mapping[str, str]]) -> list[str]:
         "Where this one was chosen by those numbers, it was chosen on test, and the figures here are "
         "better than those on new texts would be."
     ]
+
+
+def _measured_in(path: Path, stage: str) -> tuple[dict[str, Any], str | None]:
+    try:
+        return _measured(RunFolder.open(path), stage)
+    except ReportError:
+        return {}, None
 
 
 def _measured(run: RunFolder, stage: str) -> tuple[dict[str, Any], str | None]:

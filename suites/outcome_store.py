@@ -16,7 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from attacks.outcomes import Example
+from reports.errors import ReportError
 from reports.records import OutcomeRecord
+from reports.untrusted import loads, shown
+from reports.visible import one_line
 from suites.campaign import Campaign
 
 WAIT = 60.0
@@ -46,16 +49,29 @@ class OutcomeStore:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
         self._connection = sqlite3.connect(path, timeout=WAIT, isolation_level=None)
-        self._connection.execute(
-            "CREATE TABLE IF NOT EXISTS outcomes "
-            "(victim TEXT, campaign TEXT, example TEXT, row TEXT, "
-            "PRIMARY KEY (victim, campaign, example)) WITHOUT ROWID"
-        )
-        self._connection.execute(
-            "CREATE TABLE IF NOT EXISTS checks "
-            "(victim TEXT, key TEXT, row TEXT, PRIMARY KEY (victim, key)) WITHOUT ROWID"
-        )
+        try:
+            # The file may be another's (a cache that came with a repository): what its schema calls
+            # up, in views and triggers, may do nothing beyond the tables.
+            self._connection.execute("PRAGMA trusted_schema = OFF")
+            self._connection.execute(
+                "CREATE TABLE IF NOT EXISTS outcomes "
+                "(victim TEXT, campaign TEXT, example TEXT, row TEXT, "
+                "PRIMARY KEY (victim, campaign, example)) WITHOUT ROWID"
+            )
+            self._connection.execute(
+                "CREATE TABLE IF NOT EXISTS checks "
+                "(victim TEXT, key TEXT, row TEXT, PRIMARY KEY (victim, key)) WITHOUT ROWID"
+            )
+        except (
+            sqlite3.OperationalError
+        ):  # locked, or the disk is full: nothing is wrong with the file
+            self._connection.close()
+            raise
+        except sqlite3.DatabaseError as error:
+            self._connection.close()
+            raise self._broken(error) from None
 
     def read(
         self, campaign: str, victim: str, examples: Sequence[Example]
@@ -70,7 +86,10 @@ class OutcomeStore:
         for example in examples:
             row = known.get(digest(example))
             if row is not None:
-                found[example.id] = OutcomeRecord.from_dict(json.loads(row))
+                try:
+                    found[example.id] = OutcomeRecord.from_dict(loads(row))
+                except (TypeError, ValueError, AttributeError, KeyError) as error:
+                    raise self._broken(error) from None
         return found
 
     def write(self, campaign: str, victim: str, example: Example, outcome: OutcomeRecord) -> None:
@@ -87,13 +106,22 @@ class OutcomeStore:
         row = self._connection.execute(
             "SELECT row FROM checks WHERE victim = ? AND key = ?", (victim, key)
         ).fetchone()
-        return None if row is None else dict(json.loads(row[0]))
+        try:
+            return None if row is None else dict(loads(row[0]))
+        except (TypeError, ValueError, AttributeError) as error:
+            raise self._broken(error) from None
 
     def keep(self, key: str, victim: str, counted: Mapping[str, Any]) -> None:
         """Keep what a check counted; `key` says what decided it, the victim left out."""
         self._connection.execute(
             "INSERT OR REPLACE INTO checks VALUES (?, ?, ?)",
             (victim, key, json.dumps(dict(counted))),
+        )
+
+    def _broken(self, error: Exception) -> ReportError:
+        return ReportError(
+            f"{shown(self._path)} is not a store of outcomes: {one_line(str(error), 200)}. Delete it; "
+            "the outcomes are measured again."
         )
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from harness.plan import Gate, Plan, read_plan
 from harness.session import Stage, data_of
+from reports.errors import ReportError
 from reports.folder import RunFolder
 from reports.progress import Quiet
 from reports.results import Results
@@ -158,13 +159,16 @@ def _known(
     for path in sorted(runs.iterdir(), reverse=True) if runs.is_dir() else ():
         if not (path / "results.json").is_file():
             continue
-        run = RunFolder.open(path)
-        began = run.started()
-        if (began.get("kind"), began.get("stage")) != ("audit", stage) or not run.is_finished:
-            continue
-        if began.get("plan_digest") != plan.digest:
-            continue
-        results = run.results()
+        try:
+            run = RunFolder.open(path)
+            began = run.started()
+            if (began.get("kind"), began.get("stage")) != ("audit", stage) or not run.is_finished:
+                continue
+            if began.get("plan_digest") != plan.digest:
+                continue
+            results = run.results()
+        except ReportError:
+            continue  # damaged, or no run of ours
         if results.get("limited") or _release(path) != version("withstand"):
             continue
         compared = results["comparison"]

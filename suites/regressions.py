@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from attacks.goals import Targeted
 from attacks.models import Victim
@@ -149,7 +147,7 @@ def _model(run: RunFolder) -> str:
 
 
 def _max_length(run: RunFolder) -> int | None:
-    plan: dict[str, Any] = tomllib.loads(run.plan_text() or "")
+    plan = run.plan()
     for part in ("model", "attack"):
         if plan.get(part, {}).get("max_length"):
             return int(plan[part]["max_length"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,4 +148,4 @@ def _field_names(run: RunFolder, fields: int) -> list[str]:
 
 
 def _plan(run: RunFolder) -> dict[str, Any]:
-    return tomllib.loads(run.plan_text() or "")
+    return run.plan()
