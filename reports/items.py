@@ -137,8 +137,8 @@ def _claimed(metadata: Any, present: Sequence[str]) -> int:
         group = metadata.row_group(number)
         for column in (group.column(place) for place in range(group.num_columns)):
             if column.path_in_schema.partition(".")[0] in present:
-                total += max(column.total_uncompressed_size, 8 * column.num_values)
-    return total
+                total += max(int(column.total_uncompressed_size), 8 * int(column.num_values))
+    return int(total)
 
 
 def _expanded(array: Any) -> int:
@@ -151,9 +151,9 @@ def _expanded(array: Any) -> int:
         lengths = pc.cast(pc.binary_length(array.dictionary), pa.int64())
         return 8 * len(array) + int(pc.sum(lengths.take(array.indices)).as_py() or 0)
     if pa.types.is_list(kind):
-        return 8 * len(array) + _expanded(array.flatten())
+        return int(8 * len(array)) + _expanded(array.flatten())
     if pa.types.is_struct(kind):
-        return sum(_expanded(field) for field in array.flatten())
+        return sum(map(_expanded, array.flatten()))
     return int(array.nbytes)
 
 

@@ -27,7 +27,7 @@ def build(
     examples = tuple(
         excerpts.example(
             record,
-            _labels(main),
+            labels_of(main),
             run_id,
             explained.get((str(record["check"]), str(record["example_id"]))),
         )
@@ -291,7 +291,7 @@ def _single_chart(results: Mapping[str, Any]) -> Chart | None:
     return Chart(title, ("accuracy",), tuple(rows)) if results["attacks"] and rated else None
 
 
-def _labels(main: Mapping[str, Any]) -> dict[int, str]:
+def labels_of(main: Mapping[str, Any]) -> dict[int, str]:
     """Label names by number, where the data say them in order."""
     splits = (main["data"] or {}).get("splits", {})
     names = next((list(split["labels"]) for split in splits.values()), [])

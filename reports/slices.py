@@ -39,13 +39,13 @@ def recorded(events: Iterable[Mapping[str, Any]]) -> tuple[Members, ...]:
         if event["event"] != EVENT:
             continue
         name, says, ids = (event.get(key) for key in ("name", "says", "ids"))
-        texts = [name, says, *ids] if isinstance(ids, list) else [None]
-        if not all(isinstance(text, str) for text in texts):
+        texts = [name, says, *ids] if isinstance(ids, list) else []
+        if not texts or not all(isinstance(text, str) for text in texts):
             raise ReportError(
                 'events.jsonl: a "slice" must have a name, what it says and a list of ids. '
                 "Restore the file from a copy."
             )
-        found.append(Members(str(name), str(says), frozenset(texts[2:])))
+        found.append(Members(str(name), str(says), frozenset(map(str, texts[2:]))))
     return tuple(found)
 
 

@@ -1,5 +1,5 @@
-"""The verbs of this package: init, attack, trigger, shrink, regress, sheet, audit, harden, plan, ls and
-doctor.
+"""The verbs of this package: init, attack, trigger, shrink, regress, sheet, show, audit, harden, plan,
+ls and doctor.
 
 Nothing heavy is imported before a verb runs.
 """
@@ -34,6 +34,7 @@ from suites.options import (
 from suites.plan_command import plans
 from suites.regress_command import regress, shrink
 from suites.sheet_command import sheet
+from suites.show_command import show
 from suites.trigger_command import trigger
 
 
@@ -47,6 +48,7 @@ def register(app: typer.Typer) -> None:
     app.command()(shrink)
     app.command()(regress)
     app.command()(sheet)
+    app.command()(show)
     app.command()(audit)
     app.command()(harden)
     app.add_typer(plans, name="plan")
