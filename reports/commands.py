@@ -1,4 +1,4 @@
-"""The verbs of this package: report, compare, baseline and sign."""
+"""The verbs of this package: report, compare, baseline, sign and dashboard."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
     app.command("compare")(compare)
     app.add_typer(baselines, name="baseline")
     app.command("sign")(sign)
+    app.command("dashboard")(dashboard)
 
 
 def report(
@@ -154,6 +155,34 @@ def sign(
     if found is not None and found.file == path.name and found.key:
         typer.echo(one_line(f"Signed with {found.key}."), err=True)
     typer.echo(str(path))
+
+
+def dashboard(
+    runs: Annotated[Path, typer.Argument(help="The folder that holds the runs.")] = Path("runs"),
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port on this machine (0: one that is free).")
+    ] = 0,
+    browser: Annotated[
+        bool, typer.Option("--open/--no-browser", help="Open the page in the browser.")
+    ] = False,
+) -> None:
+    """Show all runs below a folder as a local page: list, trend, reports, examples side by side.
+
+    Only this machine can see it, and nothing is written. Ctrl-C ends it, with exit code 0.
+    """
+    import webbrowser
+
+    from reports.dashboard.server import Dashboard
+    from reports.untrusted import shown
+
+    try:
+        with Dashboard(runs, port) as server:
+            typer.echo(f"The runs below {shown(runs)} are at {server.address} (Ctrl-C ends it).")
+            if browser:
+                webbrowser.open(server.address)
+            server.serve_forever()
+    except KeyboardInterrupt:
+        typer.echo("Ended.", err=True)
 
 
 def _names(formats: str) -> list[str]:

@@ -21,7 +21,7 @@ from reports.visible import visible
 def render(report: Report) -> str:
     """The page."""
     css = _style()
-    template = _environment().get_template("report.html.j2")
+    template = environment().get_template("report.html.j2")
     page: str = template.render(
         report=report,
         css=_markup(css),
@@ -35,7 +35,8 @@ def render(report: Report) -> str:
 
 
 @cache
-def _environment() -> Any:
+def environment() -> Any:
+    """Where templates come from: what they put out is made visible first, and then escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

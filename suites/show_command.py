@@ -87,6 +87,9 @@ def _only(results: Mapping[str, Any], attack: str) -> dict[str, Any]:
         return {**found, **kept}
 
     chosen = side(results)
+    # A stage is named like attack:pwws@test, or check:twin:pwws.
+    parts = [(e, e["name"].partition("@")[0].split(":")) for e in results["stages"]]
+    chosen["stages"] = [stage for stage, words in parts if attack in words]
     comparison = results["comparison"]
     if comparison:
         chosen["comparison"] = {
