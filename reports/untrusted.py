@@ -11,7 +11,8 @@ million examples passes), and below what would take a machine's memory:
     MOST_FILES     100,000       files and folders in a run
     MOST_DOTS      256           points in one line of a plan
 
-The length of events.jsonl has no bound: it is read line by line. What items.parquet may expand to stands
+The length of events.jsonl has no bound, for it is read line by line; but a file of more than `SPARSE`
+(1 GiB) must lie on the disk and not be a hole with a length. What items.parquet may expand to stands
 in `reports.items`. A folder that somebody changes while it is read is out of scope.
 """
 
@@ -34,6 +35,7 @@ LARGEST_TEXT = 64 * 1024**2
 LARGEST_PLAN = 256 * 1024
 MOST_VALUES = 20_000_000
 MOST_FILES = 100_000
+SPARSE = 1024**3
 DEEPEST = 64
 MOST_DIGITS = 40
 MOST_DOTS = 256
@@ -55,6 +57,8 @@ def check_folder(folder: Path) -> None:
                     f"{shown(path)} is a symbolic link that leaves the run folder. A run folder holds "
                     "its own files: put a copy in the place of the link, if you trust what it points to."
                 )
+            if name in files:
+                _check_holes(path)
         if seen > MOST_FILES:
             raise ReportError(
                 f"{shown(folder)} holds more than {MOST_FILES:,} files, so it is no run folder that "
@@ -164,6 +168,18 @@ def _opened(path: Path) -> IO[bytes]:
         ) from None
     except OSError as error:
         raise ReportError(f"{shown(path)} cannot be read: {error.strerror}.") from None
+
+
+def _check_holes(path: Path) -> None:
+    """Refuse a file that says it is large and is nearly all hole: reading it takes for ever."""
+    found = path.lstat()
+    taken = 512 * getattr(found, "st_blocks", found.st_size)
+    # Some file systems compress; a hundredfold is more than they do.
+    if found.st_size > SPARSE and 100 * taken < found.st_size:
+        raise ReportError(
+            f"{shown(path)} says it has {found.st_size:,} bytes, of which {taken:,} are there. Do not "
+            "trust it, or restore it from a copy."
+        )
 
 
 def _below(path: str, home: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,11 +115,13 @@ class Index:
                 raise ReportError("It is a symbolic link, and links are not followed.")
             return _entry(RunFolder.open(path), key, place)
         except ReportError as error:
-            return Entry(id=key, path=path, folder=place, problem=str(error))
+            problem = str(error)
         except OSError as error:
-            return Entry(
-                id=key, path=path, folder=place, problem=f"It cannot be read: {error.strerror}."
-            )
+            problem = f"It cannot be read: {error.strerror}."
+        except Exception as error:  # a bug of ours, told as one: one run must not hide the others
+            traceback.print_exc()
+            problem = f"Internal error, a bug in Withstand: {type(error).__name__}: {error}"
+        return Entry(id=key, path=path, folder=place, problem=problem)
 
 
 def main_side(results: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -19,11 +19,13 @@ from pyarrow import parquet
 from reports import items, markdown, narrative, shape, untrusted
 from reports.errors import ReportError
 from reports.folder import SUMS, RunFolder
+from reports.journal import journal
 from reports.records import OutcomeRecord
 from reports.results import validate
 from reports.storage import read_events
 from suites.cli import invoke
 from suites.outcome_store import OutcomeStore
+from suites.terminal_journal import show_course
 from tests.reports import scenario
 
 FIXTURE = Path(__file__).parent / "data" / "results-v1.json"
@@ -225,10 +227,20 @@ def test_a_line_as_long_as_allowed_is_read(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_file_beyond_its_bound_is_not_read(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with (run / "results.json").open("ab") as file:
-        file.truncate(1024**4)
+        file.truncate(1024**3)
     monkeypatch.setattr(untrusted, "LARGEST_JSON", 10_000)
     with pytest.raises(ReportError, match=r"larger than the 10,000 bytes"):
         RunFolder.open(run).results()
+
+
+@pytest.mark.skipif(not hasattr(os.stat_result, "st_blocks"), reason="blocks are not known here")
+def test_a_hole_with_a_length_is_refused(run: Path) -> None:
+    with (run / "more.bin").open("wb") as file:
+        file.truncate(1024**4)
+    with pytest.raises(
+        ReportError, match="says it has 1,099,511,627,776 bytes, of which 0 are there"
+    ):
+        RunFolder.open(run)
 
 
 def test_more_values_than_a_machine_holds_are_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -461,6 +473,44 @@ def test_a_manifest_with_anything_anywhere_is_drawn_or_refused(
     except ReportError:
         return
     narrative.build(json.loads(FIXTURE.read_text()), manifest, {})
+
+
+EVENTS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+NAMES = [
+    "started",
+    "resumed",
+    "subject",
+    "model",
+    "stage",
+    "epoch",
+    "trial",
+    "outcome",
+    "prediction",
+]
+KEYS = [
+    *("time", "name", "kind", "model", "path", "seconds", "epoch", "trial", "train_loss", "n"),
+    *("validation_loss", "correct", "number", "state", "value", "settings", "status", "check"),
+    *("example_id", "label", "predicted"),
+]
+
+
+@settings(max_examples=50)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(NAMES), st.dictionaries(st.sampled_from(KEYS), EVENTS)),
+        max_size=6,
+    )
+)
+def test_the_course_of_a_run_is_told_of_any_events(found: list[tuple[str, dict[str, Any]]]) -> None:
+    course = journal({**fields, "event": name} for name, fields in found)
+    show_course(course, "run")
+    json.dumps(course.to_dict(), allow_nan=False)
 
 
 def test_a_slice_that_is_none_is_named(run: Path) -> None:
