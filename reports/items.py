@@ -12,7 +12,7 @@ times its file, and large ones to less). Columns that this release does not know
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ NAME = "items.parquet"
 VERSION = b"1"
 
 EXPANDED = 1024**3
-RATIO = 100
+RATIO = 300
 ROW = 512
 """Bytes that a row is counted as, beside its texts: about what its values take when they are read."""
 BATCH = 1024
@@ -62,22 +62,31 @@ def read(path: Path) -> list[Record]:
     return found
 
 
-def rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+def rows(
+    path: Path,
+    columns: Sequence[str] | None = None,
+    only: Mapping[str, Collection[str]] | None = None,
+) -> Iterator[dict[str, Any]]:
     """The rows as plain values, of some columns or of all, a batch of them in memory at a time.
 
-    Raises ReportError as `read` does.
+    `only` names, for columns of text among those, the values that a row must have one of; the others are
+    passed over without being expanded. Raises ReportError as `read` does.
     """
     import pyarrow as pa
 
     try:
-        yield from _rows(path, columns)
+        yield from _rows(path, columns, only or {})
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise ReportError(
             f"{shown(path)} is not a readable Parquet file: {one_line(str(error), 300)}."
         ) from None
 
 
-def _rows(path: Path, columns: Sequence[str] | None) -> Iterator[dict[str, Any]]:
+def _rows(
+    path: Path, columns: Sequence[str] | None, only: Mapping[str, Collection[str]]
+) -> Iterator[dict[str, Any]]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
     from pyarrow import parquet
 
     if not path.is_file():
@@ -94,6 +103,10 @@ def _rows(path: Path, columns: Sequence[str] | None) -> Iterator[dict[str, Any]]
         for batch in file.iter_batches(batch_size=BATCH, columns=wanted):
             total += ROW * batch.num_rows + sum(_expanded(column) for column in batch.columns)
             _check_size(path, total, allowed)
+            for name, values in only.items():
+                texts_of = batch.column(name).dictionary_decode()
+                wanted_texts = pa.array(sorted(values), pa.string())
+                batch = batch.filter(pc.is_in(texts_of, value_set=wanted_texts))
             for row in batch.to_pylist():
                 yield {**row, **absent} if absent else row
 

@@ -122,17 +122,14 @@ def _statuses(entry: Entry, check: str) -> dict[str, _Status]:
             # Left alone by the goal, though right.
             or (row["status"] == "skipped" and row["predicted_before"] == row["label"]),
         )
-        for row in items.rows(_table(entry), _STATUS)
-        if row["record"] == OutcomeRecord.event and row["check"] == check
+        for row in items.rows(_table(entry), _STATUS, _outcomes(check))
     }
 
 
 def _texts(entry: Entry, check: str, wanted: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-    keys = set(wanted)
     return {
         str(row["example_id"]): row
-        for row in items.rows(_table(entry), _TEXT)
-        if row["check"] == check and row["example_id"] in keys
+        for row in items.rows(_table(entry), _TEXT, {**_outcomes(check), "example_id": wanted})
     }
 
 
@@ -157,6 +154,10 @@ def _side(status: _Status, row: Mapping[str, Any]) -> Side:
             long = max(len(before), len(after)) > LONGEST
             texts.append((Piece("ins", after),) if long else marked(before, after))
     return Side(status.word, STATUS_WORDS.get(status.word, status.word), tuple(texts))
+
+
+def _outcomes(check: str) -> dict[str, tuple[str, ...]]:
+    return {"record": (OutcomeRecord.event,), "check": (check,)}
 
 
 def _table(entry: Entry) -> Any:

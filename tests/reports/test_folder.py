@@ -221,3 +221,15 @@ def test_items_of_before_models_that_write_are_still_read() -> None:
     assert isinstance(outcome, OutcomeRecord)
     assert outcome.changes == ((1, "fine", "okay"),)
     assert outcome.reference is outcome.written_before is outcome.written_after is None
+
+
+def test_rows_are_read_of_some_columns_and_some_values_alone(
+    tmp_path: Path, outcome: Outcome, prediction: Prediction
+) -> None:
+    path = tmp_path / items.NAME
+    items.write(path, [prediction("e1"), *(outcome(f"e{n}") for n in range(5)), outcome("e\ud83d")])
+    found = items.rows(
+        path, ("example_id", "record"), {"record": ["outcome"], "example_id": ["e1", "e4"]}
+    )
+    assert list(found) == [{"record": "outcome", "example_id": name} for name in ("e1", "e4")]
+    assert list(items.rows(path, ("example_id",), {"example_id": []})) == []
