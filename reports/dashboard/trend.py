@@ -148,7 +148,11 @@ def _panel(
     axes: Any, line: Line, place: dict[str, int], runs: Sequence[Entry], narrow: bool
 ) -> None:
     axes.set_title(
-        visible(line.title, 44), loc="left", fontsize=9.5 if narrow else 10, color=drawing.INK, pad=5
+        visible(line.title, 44),
+        loc="left",
+        fontsize=9.5 if narrow else 10,
+        color=drawing.INK,
+        pad=5,
     )
     axes.set_ylim(-0.02, 1.02)
     axes.set_xlim(-0.5, len(runs) - 0.5)
