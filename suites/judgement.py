@@ -8,61 +8,12 @@ from datetime import date
 from typing import Any, cast
 
 from harness.plan import Gate, Waiver
-from reports import curve, slices
+from reports.named import estimates as estimates
 from reports.results import Results
 from reports.statistics import Estimate
 from suites import freezing, looks, probing, sets, transfer
 from suites.validity import judging
 from suites.verdict import Verdict, decide
-
-
-def estimates(results: Mapping[str, Any]) -> dict[str, Estimate]:
-    """Every number that a gate can name, by metric name, from results.json alone.
-
-    `withstand ls checks` lists them. Those of a slice end in `@SLICE`; where a baseline is compared, the
-    baseline's stand behind `before.`, and the paired differences behind `gain.`.
-    """
-    found: dict[str, Estimate] = {}
-    comparison = results.get("comparison")
-    if comparison:
-        found.update({f"before.{k}": v for k, v in estimates(comparison["before"]).items()})
-        found.update(estimates(comparison["after"]))
-        for row in comparison["differences"]:
-            found[f"gain.{row['metric']}"] = Estimate.from_dict(row["difference"])
-        for one in comparison.get("slices", []):
-            for row in one["differences"]:
-                name = f"gain.{row['metric']}@{one['name']}"
-                found[name] = Estimate.from_dict(row["difference"])
-        return found
-    clean = results.get("clean", {}).get("test")
-    if clean:
-        found["clean_accuracy"] = Estimate.from_dict(clean["accuracy"])
-        found["calibration_error"] = Estimate.from_dict(clean["ece"])
-        if "brier" in clean:
-            found["brier_score"] = Estimate.from_dict(clean["brier"])
-    for attack in results.get("attacks", []):
-        if attack["split"] == "test":
-            suffix = attack["name"] + (".calibrated" if attack["calibrated"] else "")
-            for metric in ("robust_accuracy", "attack_success_rate"):
-                found[f"{metric}.{suffix}"] = Estimate.from_dict(attack[metric])
-    for union in results.get("unions", []):
-        if union["split"] == "test":
-            suffix = ".calibrated" if union["calibrated"] else ""
-            found[f"robust_accuracy.union{suffix}"] = Estimate.from_dict(union["robust_accuracy"])
-    found.update(probing.estimates(results))
-    found.update(slices.estimates(results))
-    found.update(curve.estimates(results))
-    found.update(sets.estimates(results))
-    found.update(transfer.estimates(results))
-    for entry in results.get("checks", []):
-        name = ".".join(filter(None, (entry["name"], entry["attack"])))
-        found[f"check.{name}"] = Estimate.from_dict(entry["estimate"])
-    if results.get("membership"):
-        told = results["membership"]["found"]
-        found["membership_found"] = Estimate.from_dict(told)
-    for row in results.get("gaps", []):
-        found[f"gap.{row['name']}"] = Estimate.from_dict(row["difference"])
-    return found
 
 
 def problems(results: Mapping[str, Any], gates: Sequence[Gate] = ()) -> list[str]:

@@ -7,7 +7,7 @@ records.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -163,18 +163,6 @@ def behaviour_results(events: Iterable[Mapping[str, Any]]) -> list[dict[str, Any
             kept = ("name", "title", "kind", "cases", "errored", "failures")
             found.append({key: event[key] for key in kept} | {"failure_rate": rate.to_dict()})
     return found
-
-
-def estimates(results: Mapping[str, Any]) -> Iterator[tuple[str, Estimate]]:
-    """`noisy_accuracy.mean`, `noisy_accuracy.NAME.SEVERITY` and `behaviour_failures.NAME`."""
-    noise = results.get("noise")
-    if noise:
-        yield "noisy_accuracy.mean", Estimate.from_dict(noise["mean"])
-        for entry in noise["entries"]:
-            metric = f"noisy_accuracy.{entry['name']}.{entry['severity']}"
-            yield metric, Estimate.from_dict(entry["accuracy"])
-    for entry in results.get("behaviour", []):
-        yield f"behaviour_failures.{entry['name']}", Estimate.from_dict(entry["failure_rate"])
 
 
 def problems(results: Mapping[str, Any]) -> list[str]:

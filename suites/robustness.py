@@ -25,7 +25,7 @@ from harness.errors import HarnessError
 from harness.plan import Behaviour
 from harness.prediction import predict
 from harness.preflight import check_attacks
-from reports import summaries
+from reports import named, summaries
 from reports.progress import Progress, Quiet
 from reports.records import OutcomeRecord, PredictionRecord
 from reports.statistics import Estimate, rate_of
@@ -226,7 +226,7 @@ class Robustness:
                 metric, estimate, tuple(probing.problems({"behaviour": [entry]}))
             )
             for entry in probing.behaviour_results(events)
-            for metric, estimate in probing.estimates({"behaviour": [entry]})
+            for metric, estimate in named.probes({"behaviour": [entry]})
         }
 
     def union(self, *attacked: Attacked) -> Measured:

@@ -21,7 +21,6 @@ from harness.plan import LabelledSet, Plan, PlanError
 from harness.splits import stratified_order
 from reports import gaps, statistics
 from reports.records import PredictionRecord
-from reports.statistics import Estimate
 from reports.summaries import accuracy
 
 SHIFTED, CONTRAST = "shifted", "contrast"
@@ -117,22 +116,6 @@ def _drawn(section: LabelledSet, split: Split, seed: int) -> Split:
     return dataclasses.replace(split, rows=named)
 
 
-def duplicates(results: Mapping[str, Any]) -> Estimate | None:
-    """Of the training rows that were read, those that a validation or test text repeats, or nearly.
-
-    They were removed before the training; a dataset that is full of them was made without care.
-    """
-    data = results.get("data") or {}
-    train = (data.get("splits") or {}).get("train")
-    overlaps = (data.get("duplicates") or {}).get("overlaps")
-    if train is None or overlaps is None or "available" not in train:
-        return None
-    found = [one for one in overlaps if one["removed_from"] == "train"]
-    removed = sum(one["rows"] for one in found)
-    repeated = sum(one["exact"] + one["near"] for one in found)
-    return statistics.rate(repeated, train["available"] + removed)
-
-
 def problems(results: Mapping[str, Any]) -> list[str]:
     """Sets with texts that the model was trained on."""
     splits = (results.get("data") or {}).get("splits") or {}
@@ -178,17 +161,3 @@ def shift_gaps(
     for name, split in splits.items():
         if split.get("kind") == SHIFTED and predictions.get(name) and predictions.get("test"):
             yield gaps.shift_gap(predictions["test"], predictions[name], name)
-
-
-def estimates(results: Mapping[str, Any]) -> Iterator[tuple[str, Estimate]]:
-    """`clean_accuracy.SET`, `contrast_consistency.SET` and `train_duplicates`, from results.json."""
-    splits = (results.get("data") or {}).get("splits") or {}
-    for name, clean in results.get("clean", {}).items():
-        if "kind" in splits.get(name, {}):
-            yield f"clean_accuracy.{name}", Estimate.from_dict(clean["accuracy"])
-    repeated = duplicates(results)
-    if repeated is not None:
-        yield "train_duplicates", repeated
-    for entry in results.get("contrast", []):
-        name = f"contrast_consistency.{entry['name']}"
-        yield name, Estimate.from_dict(entry["consistency"])

@@ -165,12 +165,6 @@ def pairs(events: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
     return list(_last(events))
 
 
-def estimates(results: Mapping[str, Any]) -> Iterator[tuple[str, Estimate]]:
-    """`transfer_accuracy.ATTACK`: in the worst case per text over the surrogates."""
-    for entry in results.get("transfer", []):
-        yield f"transfer_accuracy.{entry['attack']}", Estimate.from_dict(entry["robust_accuracy"])
-
-
 def problems(results: Mapping[str, Any]) -> list[str]:
     """Attacks on surrogates that errored."""
     return [
