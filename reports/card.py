@@ -13,9 +13,11 @@ from typing import Any
 
 from reports.folder import RunFolder
 from reports.markdown import MARKS, code, table, text
+from reports.model_index import element
 from reports.render import view
 from reports.storage import write_atomic
 from reports.view import Report
+from reports.visible import one_line
 
 NAME = "README.md"
 MARK = "<!-- Drawn by withstand, again after each audit. Take this line out to keep what you write. -->"
@@ -50,7 +52,7 @@ def card(
         f"The whole plan is in {code('plan.toml')}, the record of the training in "
         f"{code('withstand.json')}.",
         "",
-        *_audit(audit),
+        *withstands(audit),
         "## Training",
         "",
         *_pairs(_training(record)),
@@ -73,7 +75,8 @@ def card(
 
 
 def _front(record: Mapping[str, Any], results: Mapping[str, Any] | None) -> list[str]:
-    """What hubs read. JSON is YAML, so values are written as that."""
+    """What hubs read. JSON is YAML, so values are written as that: with characters as they are, since
+    the two disagree on how one beyond the first plane is escaped."""
     front: dict[str, Any] = {
         "library_name": "transformers",
         "pipeline_tag": "text-classification",
@@ -81,24 +84,20 @@ def _front(record: Mapping[str, Any], results: Mapping[str, Any] | None) -> list
     }
     start = str(record["start"])
     if not start.startswith("bundle:") and not Path(start).exists():
-        front["base_model"] = start
-    clean = (results or {}).get("clean", {}).get("test")
-    if clean and clean["accuracy"]["value"] is not None:
-        metric = {"type": "accuracy", "value": round(clean["accuracy"]["value"], 4)}
-        entry = {
-            "task": {"type": "text-classification"},
-            "dataset": {
-                "name": record.get("source"),
-                "type": record.get("source"),
-                "split": "test",
-            },
-            "metrics": [metric],
-        }
-        front["model-index"] = [{"name": record["plan"], "results": [entry]}]
-    return ["---", *(f"{key}: {json.dumps(value)}" for key, value in front.items()), "---"]
+        front["base_model"] = one_line(start)
+    measured = {**(results or {}), "data": {"source": record.get("source")}}
+    entry = element(str(record["plan"]), measured)
+    if entry is not None:
+        front["model-index"] = [entry]
+    return [
+        "---",
+        *(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in front.items()),
+        "---",
+    ]
 
 
-def _audit(audit: Report | None) -> list[str]:
+def withstands(audit: Report | None) -> list[str]:
+    """The part of a card that says what the model withstands; without an audit, how to know."""
     lines = ["## What it withstands", ""]
     if audit is None:
         return [*lines, "It has not been audited: `withstand audit` draws its figures here.", ""]

@@ -4,7 +4,7 @@
         plan.toml         as resolved           manifest.json   what ran, on what, from what
         events.jsonl      append-only           items.parquet   a row an example a check
         results.json      the numbers           SHA256SUMS      written last: no sums, not finished
-        report.html, report.md                  drawn from the rest at any time, so not summed
+        report.html, report.md and so on        drawn from the rest at any time, so not summed
         SHA256SUMS.sig, SHA256SUMS.minisig      signatures of the sums, where somebody signed them
 
 events.jsonl is the journal: everything else about examples is derived from it. While a run is under way
@@ -338,11 +338,16 @@ class RunFolder:
         for path in sorted(self.path.rglob("*")):
             relative = path.relative_to(self.path)
             hidden = any(part.startswith(".") for part in relative.parts)
-            drawn = len(relative.parts) == 1 and relative.stem == "report"
+            drawn = is_drawn(relative.as_posix())
             sums = relative.as_posix() in (SUMS, *SIGNATURES)
             if path.is_file() and not hidden and not drawn and not sums:
                 found.append((relative.as_posix(), path))
         return found
+
+
+def is_drawn(name: str) -> bool:
+    """Whether a file of a run, by its path in the folder, is a report: drawn from the records again."""
+    return "/" not in name and (name.startswith("report.") or name in ("items.csv", "metrics.csv"))
 
 
 def slug(name: str) -> str:

@@ -82,6 +82,23 @@ def rows(
         ) from None
 
 
+def columns(path: Path) -> list[str]:
+    """The columns that a file has, in their order; those that this release does not know are left.
+
+    Raises ReportError as `read` does.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            return _checked(path, file.schema_arrow)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise ReportError(
+            f"{shown(path)} is not a readable Parquet file: {one_line(str(error), 300)}."
+        ) from None
+
+
 def _rows(
     path: Path, columns: Sequence[str] | None, only: Mapping[str, Collection[str]]
 ) -> Iterator[dict[str, Any]]:

@@ -1,33 +1,60 @@
-"""Draw the reports of a finished run from its records alone."""
+"""Draw the reports of a finished run from its records alone.
+
+`FORMATS` is a plain dict: a format's name to its files, each with what draws it. Another package adds a
+format through the entry-point group `withstand.formats`: a function of a `Source` whose text or bytes
+go to `report.NAME`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import entry_points
 from pathlib import Path
 
-from reports import narrative, signing
 from reports.errors import ReportError
-from reports.folder import SUMS, RunFolder
-from reports.hashing import sha256_file
-from reports.storage import as_bytes, write_atomic
+from reports.folder import RunFolder
+from reports.source import Content, Drawer, Source
+from reports.storage import as_bytes, replacing, write_atomic
 from reports.view import Report
 
-FORMATS = ("html", "md")
-
-# Files whose digests the report shows. The reports themselves are drawn, so they are not among them.
-_RECORDS = ("plan.toml", "manifest.json", "events.jsonl", "items.parquet", "results.json", SUMS)
+GROUP = "withstand.formats"
+DEFAULT = ("html", "md")
 
 
-def render(run_dir: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
-    """Write report.html, report.md or both into the run folder; returns what was written."""
-    drawers = [(name, _drawer(name)) for name in dict.fromkeys(formats)]
-    report = view(RunFolder.open(run_dir))
+def render(
+    run_dir: Path,
+    formats: Sequence[str] = DEFAULT,
+    *,
+    plan: Path | None = None,
+    dataset: str | None = None,
+) -> list[Path]:
+    """Write the reports into the run folder; returns what was written.
+
+    Args:
+        formats: names from `FORMATS`, or of entry points.
+        plan, dataset: as of `Source`.
+
+    Raises ReportError for a format that is not known, before anything is read or written.
+    """
+    drawers = {file: draw for name in formats for file, draw in _files(name).items()}
+    source = Source(RunFolder.open(run_dir), plan, dataset)
     written = []
-    for name, draw in drawers:
-        path = run_dir / f"report.{name}"
-        write_atomic(path, draw(report))
+    for name, draw in drawers.items():
+        path = run_dir / name
+        _write(path, draw(source))
         written.append(path)
     return written
+
+
+def chosen(formats: str) -> tuple[str, ...]:
+    """The formats in a list with commas; the empty ones between commas do not count.
+
+    Raises ReportError for one that is not known.
+    """
+    names = tuple(name for name in (part.strip() for part in formats.split(",")) if name)
+    for name in names:
+        _files(name)
+    return names
 
 
 def redrawn(run: RunFolder) -> dict[Path, bool]:
@@ -35,30 +62,121 @@ def redrawn(run: RunFolder) -> dict[Path, bool]:
 
     One that was drawn before the run was signed shows no signature.
     """
-    views = (view(run), view(run, signed=False))
+    sources = (Source(run), Source(run, signed=False))
     found = {}
-    for name in FORMATS:
-        path = run.path / f"report.{name}"
+    for name, draw in ((file, draw) for files in FORMATS.values() for file, draw in files.items()):
+        path = run.path / name
         if path.is_file():
-            drawn = (as_bytes(_drawer(name)(report)) for report in views)
-            found[path] = path.read_bytes() in drawn
+            there = path.read_bytes()
+            again = _AGAIN.get(name, lambda source, _, draw=draw: draw(source))
+            found[path] = any(_whole(again(source, there)) == there for source in sources)
     return found
 
 
 def view(run: RunFolder, *, signed: bool = True) -> Report:
     """What the reports of a run show, whatever their format; its signature too, if `signed`."""
-    manifest = run.manifest() if (run.path / "manifest.json").is_file() else None
-    digests = {
-        name: sha256_file(run.path / name) for name in _RECORDS if (run.path / name).is_file()
-    }
-    signature = signing.facts(run) if signed else ()
-    return narrative.build(run.results(), manifest, digests, signature)
+    return Source(run, signed=signed).report
 
 
-def _drawer(name: str) -> Callable[[Report], str]:
-    from reports import html, markdown
+def _files(name: str) -> Mapping[str, Drawer]:
+    if name in FORMATS:
+        return FORMATS[name]
+    for entry in entry_points(group=GROUP, name=name):
+        return {f"report.{name}": entry.load()}
+    known = ", ".join([*FORMATS, *sorted(e.name for e in entry_points(group=GROUP))])
+    raise ReportError(f"There is no report format '{name}'. Known: {known}.")
 
-    drawers = {"html": html.render, "md": markdown.render}
-    if name not in drawers:
-        raise ReportError(f"There is no report format '{name}'. Known: {', '.join(FORMATS)}.")
-    return drawers[name]
+
+def _write(path: Path, content: Content) -> None:
+    if isinstance(content, str | bytes):
+        write_atomic(path, content)
+        return
+    with (
+        replacing(path) as temporary,
+        temporary.open("x", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
+        file.writelines(content)
+
+
+def _whole(content: Content) -> bytes:
+    """All that a drawer gives, as it stands in the file."""
+    return as_bytes(content if isinstance(content, str | bytes) else "".join(content))
+
+
+def _html(source: Source) -> Content:
+    from reports import html
+
+    return html.render(source.report)
+
+
+def _markdown(source: Source) -> Content:
+    from reports import markdown
+
+    return markdown.render(source.report)
+
+
+def _json(source: Source) -> Content:
+    from reports import summary_json
+
+    return summary_json.render(source)
+
+
+def _junit(source: Source) -> Content:
+    from reports import junit
+
+    return junit.render(source)
+
+
+def _sarif(source: Source) -> Content:
+    from reports import sarif
+
+    return sarif.render(source)
+
+
+def _items(source: Source) -> Content:
+    from reports import csv_files
+
+    return csv_files.items_csv(source)
+
+
+def _metrics(source: Source) -> Content:
+    from reports import csv_files
+
+    return csv_files.metrics_csv(source)
+
+
+def _model_card(source: Source) -> Content:
+    from reports import model_index
+
+    return model_index.render(source)
+
+
+def _sarif_again(source: Source, there: bytes) -> Content:
+    from reports import sarif
+
+    return sarif.again(source, there)
+
+
+def _model_card_again(source: Source, there: bytes) -> Content:
+    from reports import model_index
+
+    return model_index.again(source, there)
+
+
+_AGAIN: dict[str, Callable[[Source, bytes], Content]] = {
+    "report.sarif": _sarif_again,
+    "report.modelcard.md": _model_card_again,
+}
+"""Files that hold something that no record does: a line of the user's plan, the name of a data set on the
+Hub. Drawn again they take that, and only that, from the file itself."""
+
+FORMATS: dict[str, Mapping[str, Drawer]] = {
+    "html": {"report.html": _html},
+    "md": {"report.md": _markdown},
+    "json": {"report.json": _json},
+    "junit": {"report.junit.xml": _junit},
+    "sarif": {"report.sarif": _sarif},
+    "csv": {"items.csv": _items, "metrics.csv": _metrics},
+    "modelcard": {"report.modelcard.md": _model_card},
+}
+"""The formats of this package. Each name of a file is one that `folder.is_drawn` knows."""
