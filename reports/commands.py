@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reports.baseline_command import baselines
+from reports.options import FORMATS, Formats, StepSummary
+
+if TYPE_CHECKING:
+    from reports.source import Source
 
 
 def register(app: typer.Typer) -> None:
@@ -21,19 +25,45 @@ def register(app: typer.Typer) -> None:
 
 def report(
     run: Annotated[Path, typer.Argument(help="A finished run folder.")],
-    formats: Annotated[
-        str, typer.Option("--format", help="Formats, with commas between: html, md.")
-    ] = "html,md",
+    formats: Formats = FORMATS,
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            help="The plan file that SARIF points at (default: the one of the run's command)."
+        ),
+    ] = None,
+    card: Annotated[
+        Path | None,
+        typer.Option(help="Put the numbers into this README.md too, or that of this folder."),
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="OWNER/NAME[@REVISION]",
+            help="The test data on the Hugging Face Hub, for the model card.",
+        ),
+    ] = None,
+    step_summary: StepSummary = False,
+    to: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="mlflow[:URI]|wandb[:PROJECT]|tensorboard[:FOLDER]",
+            help="Send the numbers to a tracker too; may be given twice.",
+        ),
+    ] = None,
 ) -> None:
     """Draw the reports of a run from its records, without the model.
 
     A run that is not finished has none yet: exit code 3.
     """
-    from reports import untrusted
+    from reports import trackers, untrusted
     from reports.folder import RunFolder
-    from reports.render import render
+    from reports.render import chosen, render
+    from reports.source import Source
     from reports.visible import one_line
 
+    names = chosen(formats)
+    targets = [trackers.target(spec) for spec in to or ()]
     folder = RunFolder.open(run)
     if not folder.is_finished:
         command = folder.command() or "the command that began it"
@@ -45,11 +75,31 @@ def report(
             err=True,
         )
         raise typer.Exit(3)
-    written = render(run, _names(formats))
+    if plan is not None and not plan.is_file():
+        raise typer.BadParameter(f"there is no file {plan}.", param_hint="--plan")
+    source = Source(folder, plan, dataset)
+    written = render(run, names, plan=plan, dataset=dataset)
+    if card is not None:
+        from reports.model_index import patch
+
+        written += patch(card, source)
     for problem in folder.verify_sums():
         typer.echo(f"Warning: {problem}", err=True)
     for path in written:
         typer.echo(untrusted.shown(path))
+    if step_summary:
+        summarize(source)
+    for target in targets:
+        typer.echo(target.send(source, written), err=True)
+
+
+def summarize(source: Source) -> None:
+    """Append the report to the step summary, and say on stderr whether there was one."""
+    import os
+
+    from reports.step_summary import append
+
+    typer.echo(append(source.report, os.environ), err=True)
 
 
 def compare(
@@ -183,8 +233,3 @@ def dashboard(
             server.serve_forever()
     except KeyboardInterrupt:
         typer.echo("Ended.", err=True)
-
-
-def _names(formats: str) -> list[str]:
-    """The formats asked for; the empty ones between commas do not count."""
-    return [name for name in (part.strip() for part in formats.split(",")) if name]

@@ -7,12 +7,14 @@ Nothing heavy is imported before a verb runs.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from harness.auxiliaries import ENCODER, LANGUAGE_MODEL
+from reports.options import FORMATS, Formats, StepSummary
 from suites.evidence_commands import replay, verify
 from suites.init_command import init
 from suites.options import (
@@ -286,6 +288,8 @@ def audit(
     cache: CacheFile = None,
     output_dir: Runs = Path("runs"),
     resume: Resume = None,
+    formats: Formats = FORMATS,
+    step_summary: StepSummary = False,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -299,6 +303,7 @@ def audit(
     from harness.plan import read_plan
     from reports.baseline import side_at
     from reports.progress import progress
+    from reports.render import chosen as known
     from suites.audit import AuditOptions, audit_run, model_of
     from suites.forecast import forecast
     from suites.forecast_lines import lines
@@ -306,6 +311,7 @@ def audit(
     from suites.preflight import check_audit, chosen_stage
 
     read, frozen = read_plan(plan), read_freeze(plan)
+    drawn = known(formats)
     chosen = chosen_stage(read, stage)
     spec = model or model_of(read, chosen)
     check_audit(read, spec, output_dir)
@@ -329,7 +335,7 @@ def audit(
         baseline=baseline,
         resume=resume,
     )
-    _conclude(done.folder, done.verdict, as_json)
+    _conclude(done.folder, done.verdict, as_json, plan, drawn, step_summary)
 
 
 def harden(
@@ -340,18 +346,22 @@ def harden(
     explain: Explain = 3,
     output_dir: Runs = Path("runs"),
     resume: Resume = None,
+    formats: Formats = FORMATS,
+    step_summary: StepSummary = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Train, audit, harden, audit again, and compare."""
     from harness.plan import read_plan
     from reports.progress import progress
+    from reports.render import chosen
     from suites.audit import AuditOptions
     from suites.freezing import read_freeze
     from suites.harden import harden as run
     from suites.preflight import check_hardening
 
     read, frozen = read_plan(plan), read_freeze(plan)
+    drawn = chosen(formats)
     check_hardening(read, output_dir)
     done = run(
         read,
@@ -360,21 +370,32 @@ def harden(
         resume=resume,
         options=AuditOptions(limit, batch_size, device, frozen=frozen, explain=explain),
     )
-    _conclude(done.folder, done.verdict, as_json)
+    _conclude(done.folder, done.verdict, as_json, plan, drawn, step_summary)
 
 
-def _conclude(folder: Path, verdict: Any, as_json: bool) -> None:
+def _conclude(
+    folder: Path,
+    verdict: Any,
+    as_json: bool,
+    plan: Path,
+    formats: Sequence[str],
+    step_summary: bool,
+) -> None:
     """Draw the reports, print the outcome, end with the verdict's exit code."""
+    from reports.commands import summarize
     from reports.folder import RunFolder
     from reports.render import render
+    from reports.source import Source
     from suites.terminal import show_results
 
-    written = render(folder)
-    results = RunFolder.open(folder).results()
+    written = render(folder, formats, plan=plan)
+    source = Source(RunFolder.open(folder))
     if as_json:
-        print(json.dumps(results, indent=1))
+        print(json.dumps(source.results, indent=1))
     else:
-        show_results(results, folder, written)
+        show_results(source.results, folder, written)
+    if step_summary:
+        summarize(source)
     raise typer.Exit(verdict.exit_code)
 
 
