@@ -84,7 +84,7 @@ def _with(yaml: str, lines: Sequence[str], newline: str, name: str) -> str:
     pairs = [] if root is None else root.value
     known = [value for key, value in pairs if key.value == KEY]
     if not known:
-        indent = " " * (pairs[0][0].start_mark.column if pairs else 0)
+        indent = " " * (0 if root is None else root.start_mark.column)
         return _block([f"{KEY}:", *lines], indent, newline) + yaml
     listed = known[0]
     start = listed.start_mark.index
