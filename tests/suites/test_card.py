@@ -60,8 +60,10 @@ def test_the_card_says_how_the_model_was_trained_and_then_what_it_withstands(
     assert load_classifier(str(model)).fingerprint == fingerprint
 
     loaded = ModelCard.load(model / "README.md")
-    (result,) = loaded.data.eval_results
-    assert result.metric_value == round(results["clean"]["test"]["accuracy"]["value"], 4)
+    numbers = {entry.metric_name: entry.metric_value for entry in loaded.data.eval_results}
+    assert numbers["Accuracy"] == round(results["clean"]["test"]["accuracy"]["value"], 4)
+    assert numbers["Robust accuracy, deepwordbug"] == round(robust["value"], 4)
+    assert len(numbers) == len(loaded.data.eval_results) == 3  # as trained, and calibrated
     assert loaded.data.library_name == "transformers"
 
 
