@@ -70,15 +70,16 @@ def numbers(source: Source) -> Iterator[tuple[str, float]]:
     given: set[str] = set()
     for metric, found in estimates(source.results).items():
         name = re.sub(r"[^\w\-./]", "_", metric.replace("@", "/"), flags=re.ASCII)[:200].strip("/.")
-        while name in given:
+        values = {
+            "": found.value,
+            ".low": found.low,
+            ".high": found.high,
+            ".n": found.n,
+        }
+        while any(name + ending in given for ending in values):
             name += "_"
-        given.add(name)
-        for ending, value in (
-            ("", found.value),
-            (".low", found.low),
-            (".high", found.high),
-            (".n", found.n),
-        ):
+        given.update(name + ending for ending in values)
+        for ending, value in values.items():
             if value is not None:
                 yield name + ending, float(value)
 

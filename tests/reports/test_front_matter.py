@@ -200,7 +200,7 @@ def test_a_card_and_its_results_file_are_written_beside_each_other(tmp_path: Pat
     assert written == [readme, tmp_path / ".eval_results" / "withstand.yaml"]
     assert without(readme.read_bytes().decode("latin-1")).encode("latin-1") == theirs
     if not hasattr(huggingface_hub, "parse_eval_result_entries"):
-        pytest.skip("huggingface_hub reads the newer file from release 1.3 on")
+        pytest.skip("this release of huggingface_hub does not read the newer file")
     entries = huggingface_hub.parse_eval_result_entries(yaml.safe_load(written[1].read_text()))
     by_task = {entry.task_id: entry for entry in entries}
     assert len(by_task) == len(entries)

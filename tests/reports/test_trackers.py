@@ -227,5 +227,15 @@ def test_names_of_numbers_are_plain_and_none_is_lost(poison: str) -> None:
     )
 
 
+def test_numbers_whose_plain_names_are_the_same_are_kept_apart() -> None:
+    found = judged_run.results()
+    odd = ("a b", "a_b", "a_b.low", "a\tb")
+    for attack, name in zip(found["comparison"]["after"]["attacks"], odd, strict=False):
+        attack |= {"name": name, "calibrated": False, "split": "test"}
+    names = [name for name, _ in trackers.numbers(judged_run.source(found))]
+    assert len(set(names)) == len(names)
+    assert {"robust_accuracy.a_b", "robust_accuracy.a_b_"} <= set(names)
+
+
 def _plain() -> Iterator[str]:
     yield from "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./"
