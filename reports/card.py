@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from reports.folder import RunFolder
+from reports.front_matter import patched
 from reports.markdown import MARKS, code, table, text
-from reports.model_index import element
+from reports.model_index import element, yaml_lines
 from reports.render import view
 from reports.storage import write_atomic
 from reports.view import Report
@@ -45,7 +46,7 @@ def card(
     results: Mapping[str, Any] | None = None,
 ) -> str:
     """The whole card; `audit` and `results` are of one run."""
-    lines = [*_front(record, results), MARK, "", f"# {text(str(record['plan']))}", ""]
+    lines = [*_front(record), MARK, "", f"# {text(str(record['plan']))}", ""]
     labels = ", ".join(code(str(label)) for label in record.get("labels", ()))
     lines += [
         f"A text classifier ({labels}), fine-tuned from {code(str(record['start']))} with Withstand. "
@@ -71,10 +72,13 @@ def card(
         'classify = pipeline("text-classification", model="PATH/TO/THIS/FOLDER")',
         "```",
     ]
-    return "\n".join(lines) + "\n"
+    drawn = "\n".join(lines) + "\n"
+    measured = {**(results or {}), "data": {"source": record.get("source")}}
+    entry = element(str(record["plan"]), measured)
+    return drawn if entry is None else patched(drawn, yaml_lines(entry))
 
 
-def _front(record: Mapping[str, Any], results: Mapping[str, Any] | None) -> list[str]:
+def _front(record: Mapping[str, Any]) -> list[str]:
     """What hubs read. JSON is YAML, so values are written as that: with characters as they are, since
     the two disagree on how one beyond the first plane is escaped."""
     front: dict[str, Any] = {
@@ -85,15 +89,8 @@ def _front(record: Mapping[str, Any], results: Mapping[str, Any] | None) -> list
     start = str(record["start"])
     if not start.startswith("bundle:") and not Path(start).exists():
         front["base_model"] = one_line(start)
-    measured = {**(results or {}), "data": {"source": record.get("source")}}
-    entry = element(str(record["plan"]), measured)
-    if entry is not None:
-        front["model-index"] = [entry]
-    return [
-        "---",
-        *(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in front.items()),
-        "---",
-    ]
+    shown = (f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in front.items())
+    return ["---", *shown, "---"]
 
 
 def withstands(audit: Report | None) -> list[str]:

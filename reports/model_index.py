@@ -67,6 +67,11 @@ def lines(source: Source) -> list[str]:
             f"The run {source.run.id} measured no accuracy on test texts, so there is nothing to put "
             "into a model card. Report on an audit or on an attack."
         )
+    return yaml_lines(found)
+
+
+def yaml_lines(found: Mapping[str, Any]) -> list[str]:
+    """An element as an item of a YAML list, a number a line."""
     (result,) = found["results"]
     return [
         f"- name: {_scalar(found['name'])}",

@@ -63,6 +63,10 @@ def test_the_card_says_how_the_model_was_trained_and_then_what_it_withstands(
     numbers = {entry.metric_name: entry.metric_value for entry in loaded.data.eval_results}
     assert numbers["Accuracy"] == round(results["clean"]["test"]["accuracy"]["value"], 4)
     assert numbers["Robust accuracy, deepwordbug"] == round(robust["value"], 4)
+    assert invoke(["report", str(run), "--format", "md", "--card", str(model)]) == 0
+    patched = (model / "README.md").read_text(encoding="utf-8")
+    assert patched.count("# withstand: begin") == shown.count("# withstand: begin") == 1
+    assert patched.split("# withstand: end")[1] == shown.split("# withstand: end")[1]
     assert len(numbers) == len(loaded.data.eval_results) == 3  # as trained, and calibrated
     assert loaded.data.library_name == "transformers"
 
