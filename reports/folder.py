@@ -20,6 +20,7 @@ import secrets
 import shlex
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Self
 
@@ -39,6 +40,15 @@ from reports.storage import (
 from reports.visible import one_line
 
 SUMS = "SHA256SUMS"
+FORMATS = "withstand.formats"
+"""The entry points of formats of other packages (`reports.render`)."""
+DRAWN = frozenset(
+    {
+        *("report.html", "report.md", "report.json", "report.junit.xml", "report.sarif"),
+        *("report.modelcard.md", "report.pdf", "items.csv", "metrics.csv"),
+    }
+)
+"""The files that are drawn from the records; a file of any other name is one that the sums must know."""
 SIGNATURES = ("SHA256SUMS.sig", "SHA256SUMS.minisig")
 """Of SSH keys and of minisign (`reports.signing`): made of the sums, so the sums do not hold them."""
 
@@ -347,7 +357,8 @@ class RunFolder:
 
 def is_drawn(name: str) -> bool:
     """Whether a file of a run, by its path in the folder, is a report: drawn from the records again."""
-    return "/" not in name and (name.startswith("report.") or name in ("items.csv", "metrics.csv"))
+    added = (f"report.{entry.name}" for entry in entry_points(group=FORMATS))
+    return name in DRAWN or name in added
 
 
 def slug(name: str) -> str:

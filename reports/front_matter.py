@@ -9,6 +9,7 @@ are parsed, never constructed, and unless they say the same of all but our entry
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -162,6 +163,4 @@ def _refused(name: str, why: str) -> ReportError:
 
 def yaml_text(value: Mapping[str, Any]) -> str:
     """A mapping in one line that YAML and JSON read alike; texts must hold nothing hidden."""
-    import json
-
     return json.dumps(value, ensure_ascii=False, allow_nan=False)

@@ -9,8 +9,10 @@ declares and shows the rest nowhere.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from reports.storage import write_atomic
 from reports.visible import one_line
 
 LONGEST = 200
+_DATASET = re.compile(r"^    dataset: (\{.*\})$", re.MULTILINE)
 _HUB_ID = re.compile(r"([\w.-]+/[\w.-]+)(?:@([0-9a-f]{7,40}))?", re.ASCII)
 
 
@@ -33,6 +36,20 @@ def render(source: Source) -> str:
     title = f"# {text(_plain(judged.title(source.results)))}"
     body = "\n".join(["", title, "", *card.withstands(source.report)])
     return front_matter.patched(body, lines(source), "report.modelcard.md")
+
+
+def again(source: Source, there: bytes) -> str:
+    """The card that is there, drawn again: of the data set on the Hub that it names, if it names one."""
+    found = _DATASET.search(there.decode("utf-8", "replace"))
+    try:
+        named = json.loads(found[1]) if found else {}
+        dataset = "@".join(filter(None, (named.get("name"), named.get("revision"))))
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        dataset = ""
+    plain = render(source)
+    if _HUB_ID.fullmatch(dataset) is None or plain.encode() == there:
+        return plain
+    return render(replace(source, dataset=dataset))
 
 
 def patch(path: Path, source: Source) -> list[Path]:
@@ -185,8 +202,6 @@ def _read(path: Path) -> str:
 
 
 def _scalar(text: str) -> str:
-    import json
-
     return json.dumps(text, ensure_ascii=False)
 
 

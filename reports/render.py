@@ -12,12 +12,12 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from reports.errors import ReportError
+from reports.folder import FORMATS as GROUP
 from reports.folder import RunFolder
 from reports.source import Content, Drawer, Source
 from reports.storage import as_bytes, replacing, write_atomic
 from reports.view import Report
 
-GROUP = "withstand.formats"
 DEFAULT = ("html", "md")
 
 
@@ -68,8 +68,7 @@ def redrawn(run: RunFolder) -> dict[Path, bool]:
         path = run.path / name
         if path.is_file():
             there = path.read_bytes()
-            again = _AGAIN.get(name, lambda source, _, draw=draw: draw(source))
-            found[path] = any(_whole(again(source, there)) == there for source in sources)
+            found[path] = any(_again(name, draw, source, there) == there for source in sources)
     return found
 
 
@@ -96,6 +95,15 @@ def _write(path: Path, content: Content) -> None:
         temporary.open("x", encoding="utf-8", errors="backslashreplace", newline="") as file,
     ):
         file.writelines(content)
+
+
+def _again(name: str, draw: Drawer, source: Source, there: bytes) -> bytes | None:
+    """What a file would hold if it were drawn now; None where nothing can be drawn."""
+    try:
+        content = _AGAIN[name](source, there) if name in _AGAIN else draw(source)
+        return _whole(content)
+    except ReportError:
+        return None
 
 
 def _whole(content: Content) -> bytes:
@@ -167,8 +175,8 @@ _AGAIN: dict[str, Callable[[Source, bytes], Content]] = {
     "report.sarif": _sarif_again,
     "report.modelcard.md": _model_card_again,
 }
-"""Files that hold something that no record does: a line of the user's plan, the name of a data set on the
-Hub. Drawn again they take that, and only that, from the file itself."""
+"""Files that hold something that no record does: a line of the user's plan, the id of data on the Hub.
+Drawn again they take that, and only that, from the file itself."""
 
 FORMATS: dict[str, Mapping[str, Drawer]] = {
     "html": {"report.html": _html},

@@ -13,8 +13,10 @@ was looked up in a file of today could be another row's. No path of the machine 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
@@ -39,8 +41,46 @@ _LEVELS = {"fail": "error", "inconclusive": "warning", "waived": "error"}
 
 def render(source: Source) -> str:
     """The file."""
+    return _text_of(_log(source, plan_lines(source)))
+
+
+def again(source: Source, there: bytes) -> str:
+    """The file that is there, drawn again without a look at any plan: findings stand where they stood.
+
+    Which line of a user's plan a gate is on, no record knows; all else must be as the records give it.
+    """
+    log = _log(source, PlanLines("", False, ()))
+    try:
+        results = json.loads(there)["runs"][0]["results"]
+        stood = [result["locations"][0]["physicalLocation"] for result in results]
+        places = [_place_again(place) for place in stood]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return ""
+    for result, place in zip(log["runs"][0]["results"], places, strict=False):
+        result["locations"][0]["physicalLocation"] = place
+    return _text_of(log)
+
+
+def _place_again(place: Any) -> dict[str, Any]:
+    file, region = place["artifactLocation"], place["region"]
+    uri, base = str(file["uri"]), file["uriBaseId"]
+    if (
+        base not in _BASES
+        or PurePosixPath(uri).is_absolute()
+        or ":" in uri
+        or ".." in uri.split("/")
+    ):
+        raise ValueError("no place below a folder")
+    return _place(uri, base, int(region["startLine"]), int(region["endLine"]))
+
+
+def _text_of(log: dict[str, Any]) -> str:
+    return to_json(log, indent=1) + "\n"
+
+
+def _log(source: Source, plan: PlanLines) -> dict[str, Any]:
     results = source.results
-    found = _Findings(plan_lines(source), _examples(source))
+    found = _Findings(plan, _examples(source))
     for gate in judged.gates(results["verdict"]):
         found.gate(gate)
     for problem in judged.problems(results["verdict"]):
@@ -68,7 +108,7 @@ def render(source: Source) -> str:
         "results": found.results,
         "properties": {"verdict": judged.headline(results), "kind": results["kind"]},
     }
-    return to_json({"$schema": SCHEMA, "version": VERSION, "runs": [run]}, indent=1) + "\n"
+    return {"$schema": SCHEMA, "version": VERSION, "runs": [run]}
 
 
 _BASES = {
@@ -155,21 +195,21 @@ class _Findings:
     def _location(self, about: str, number: int) -> dict[str, Any]:
         # Code scanning wants a line of every result; what is about the whole plan stands at its head.
         first, last = self._plan.of(about, number) or (1, 1)
-        return {
-            "physicalLocation": {
-                "artifactLocation": {
-                    "uri": quote(self._plan.uri),
-                    "uriBaseId": "%RUN%" if self._plan.own else "%SRCROOT%",
-                },
-                "region": {"startLine": first, "endLine": last},
-            }
-        }
+        base = "%RUN%" if self._plan.own else "%SRCROOT%"
+        return {"physicalLocation": _place(quote(self._plan.uri), base, first, last)}
 
     def _examples_of(self, about: str) -> list[dict[str, Any]]:
         attack = _attack_of(about)
         if attack == "union":
             return [place for places in self._examples.values() for place in places][:EXAMPLES]
         return self._examples.get(attack, [])
+
+
+def _place(uri: str, base: str, first: int, last: int) -> dict[str, Any]:
+    return {
+        "artifactLocation": {"uri": uri, "uriBaseId": base},
+        "region": {"startLine": first, "endLine": last},
+    }
 
 
 def _put_examples(result: dict[str, Any], found: list[dict[str, Any]]) -> None:

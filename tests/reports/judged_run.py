@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from hostile import CORPUS
 from hypothesis import strategies as st
 
 from reports.folder import RunFolder
@@ -47,6 +48,7 @@ PIECES = (
 )
 NASTY = st.one_of(
     st.sampled_from(PIECES),
+    st.sampled_from(CORPUS),
     st.lists(st.sampled_from(PIECES), max_size=4).map("".join),
     st.text(alphabet=st.characters(exclude_categories=[]), max_size=40),
 )

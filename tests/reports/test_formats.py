@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import jsonschema
 import pytest
 import scenario
 
-from reports import render
+from reports import render, sarif
 from reports.folder import RunFolder, is_drawn
 from reports.named import estimates
 from reports.source import Source
@@ -32,6 +33,47 @@ def test_every_format_is_drawn_and_the_run_is_still_as_it_was_sealed(
     first = {file: (run.path / file).read_bytes() for file in files}
     assert invoke(["report", str(run.path), "--format", ALL]) == 0
     assert first == {file: (run.path / file).read_bytes() for file in files}
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A run with a file of every format, its model card of a data set on the Hub."""
+    run = scenario.harden(tmp_path_factory.mktemp("drawn"), count=10)
+    render.render(run.path, list(render.FORMATS), dataset="owner/reviews@0123abc")
+    return run
+
+
+def test_what_was_drawn_is_drawn_again_to_the_byte(drawn: RunFolder) -> None:
+    found = render.redrawn(drawn)
+    assert all(found.values())
+    assert {path.name for path in found} == {
+        file for drawers in render.FORMATS.values() for file in drawers
+    }
+
+
+@pytest.mark.parametrize("file", [file for files in render.FORMATS.values() for file in files])
+def test_a_byte_that_is_changed_in_a_report_is_found(file: str, drawn: RunFolder) -> None:
+    path = drawn.path / file
+    before = path.read_bytes()
+    draw = next(files[file] for files in render.FORMATS.values() if file in files)
+    chosen = random.Random(file).sample(range(len(before)), 3 if file != "report.html" else 1)
+    for place in chosen:
+        changed = before[:place] + bytes([before[place] ^ 1]) + before[place + 1 :]
+        assert render._again(file, draw, Source(drawn), changed) != changed, place
+
+
+def test_sarif_takes_places_from_the_file_and_nothing_else(drawn: RunFolder) -> None:
+    text = (drawn.path / "report.sarif").read_text()
+    for changed, same in (
+        (text.replace('"startLine": 1', '"startLine": 7'), True),
+        (text.replace('"uri": "plan.toml"', '"uri": "/etc/passwd"'), False),
+        (text.replace('"uri": "plan.toml"', '"uri": "../plan.toml"'), False),
+        (text.replace('"warning"', '"note"'), False),
+        ("[" * 100_000, False),
+        ("{}", False),
+    ):
+        assert changed != text
+        assert (sarif.again(Source(drawn), changed.encode()) == changed) is same
 
 
 def test_every_file_of_a_format_is_known_as_drawn_and_no_other_is(tmp_path: Path) -> None:
