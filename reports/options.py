@@ -11,8 +11,8 @@ Formats = Annotated[
     typer.Option(
         "--format",
         metavar="NAME,NAME",
-        help="Formats, with commas between: html, md, json, junit, sarif, csv, modelcard "
-        "(docs/reports.md).",
+        help="Formats, with commas between: html, md, json, junit, sarif, csv, "
+        "modelcard, pdf (docs/reports.md).",
     ),
 ]
 StepSummary = Annotated[

@@ -84,6 +84,18 @@ def flags(profile: Path) -> list[str]:
     return found
 
 
+def required_chromium() -> Path:
+    """As `find_chromium`; raises ReportError where there is none, with how to get one."""
+    program = find_chromium()
+    if program is None:
+        raise ReportError(
+            "A PDF is printed by Chromium, and none was found. Install one (Debian and Ubuntu: apt-get "
+            "install chromium; macOS: brew install --cask chromium; or Google Chrome or Edge), "
+            f"or name the program in {VARIABLE}. Any browser also prints report.html."
+        )
+    return program
+
+
 def pdf(page: str, *, timeout: float = TIMEOUT) -> bytes:
     """The PDF of a page of HTML as its print style sheet has it.
 
@@ -95,13 +107,7 @@ def pdf(page: str, *, timeout: float = TIMEOUT) -> bytes:
         raise ReportError(
             "Only a page whose policy forbids scripts is printed: that of reports.html."
         )
-    program = find_chromium()
-    if program is None:
-        raise ReportError(
-            "A PDF is printed by Chromium, and none was found. Install one (Debian and Ubuntu: apt-get "
-            "install chromium; macOS: brew install --cask chromium; or Google Chrome or Edge), "
-            f"or name the program in {VARIABLE}. Any browser also prints report.html."
-        )
+    program = required_chromium()
     with tempfile.TemporaryDirectory(prefix="withstand-pdf-") as temporary:
         folder = Path(temporary)
         source, target = folder / "report.html", folder / "report.pdf"

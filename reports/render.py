@@ -49,23 +49,30 @@ def render(
 def chosen(formats: str) -> tuple[str, ...]:
     """The formats in a list with commas; the empty ones between commas do not count.
 
-    Raises ReportError for one that is not known.
+    Raises ReportError for one that is not known, or whose program is not installed.
     """
     names = tuple(name for name in (part.strip() for part in formats.split(",")) if name)
     for name in names:
         _files(name)
+    if "pdf" in names:
+        from reports.pdf import required_chromium
+
+        required_chromium()
     return names
 
 
 def redrawn(run: RunFolder) -> dict[Path, bool]:
     """The reports that lie in a run folder, and whether its records give them to the byte.
 
-    One that was drawn before the run was signed shows no signature.
+    One that was drawn before the run was signed shows no signature. A PDF holds when it was printed, and
+    is left out.
     """
     sources = (Source(run), Source(run, signed=False))
     found = {}
     for name, draw in ((file, draw) for files in FORMATS.values() for file, draw in files.items()):
         path = run.path / name
+        if draw is _pdf:
+            continue
         if path.is_file():
             there = path.read_bytes()
             found[path] = any(_again(name, draw, source, there) == there for source in sources)
@@ -115,6 +122,12 @@ def _html(source: Source) -> Content:
     from reports import html
 
     return html.render(source.report)
+
+
+def _pdf(source: Source) -> Content:
+    from reports import html, pdf
+
+    return pdf.pdf(html.render(source.report))
 
 
 def _markdown(source: Source) -> Content:
@@ -186,5 +199,6 @@ FORMATS: dict[str, Mapping[str, Drawer]] = {
     "sarif": {"report.sarif": _sarif},
     "csv": {"items.csv": _items, "metrics.csv": _metrics},
     "modelcard": {"report.modelcard.md": _model_card},
+    "pdf": {"report.pdf": _pdf},
 }
 """The formats of this package. Each name of a file is one that `folder.is_drawn` knows."""

@@ -176,7 +176,7 @@ def test_the_verbs(app: typer.Typer, runs: tuple[RunFolder, RunFolder], tmp_path
 
 
 @pytest.mark.parametrize(
-    "arguments", [["report", "absent"], ["report", "{run}", "--format", "pdf"]]
+    "arguments", [["report", "absent"], ["report", "{run}", "--format", "docx"]]
 )
 def test_the_verbs_fail_with_two(
     app: typer.Typer, runs: tuple[RunFolder, RunFolder], arguments: list[str]

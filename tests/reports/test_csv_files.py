@@ -46,13 +46,10 @@ def test_there_is_a_row_an_example_a_check_with_all_that_was_recorded(
     assert rows[0]["queries"] == ""
 
 
-def test_rows_come_in_parts(
-    outcome: Callable[..., OutcomeRecord], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(csv_files, "_ROWS", 2)
+def test_rows_come_one_by_one(outcome: Callable[..., OutcomeRecord], tmp_path: Path) -> None:
     items.write(tmp_path / items.NAME, [outcome(f"e{n}") for n in range(5)])
     parts = list(csv_files.items_csv(judged_run.source(folder=tmp_path)))
-    assert [len(table(parts[0] + part)) for part in parts[1:]] == [2, 2, 1]
+    assert [len(table(parts[0] + part)) for part in parts[1:]] == [1] * 5
 
 
 def test_a_run_without_items_says_so(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import random
 import re
 from pathlib import Path
 
+import browser
 import jsonschema
 import pytest
 import scenario
@@ -14,10 +15,13 @@ import scenario
 from reports import render, sarif
 from reports.folder import RunFolder, is_drawn
 from reports.named import estimates
+from reports.pdf import find_chromium
 from reports.source import Source
 from suites.cli import invoke
 
-ALL = ",".join(render.FORMATS)
+PLAIN = {name: files for name, files in render.FORMATS.items() if name != "pdf"}
+"""Formats that need no program beside this one."""
+ALL = ",".join(PLAIN)
 
 
 def test_every_format_is_drawn_and_the_run_is_still_as_it_was_sealed(
@@ -26,7 +30,7 @@ def test_every_format_is_drawn_and_the_run_is_still_as_it_was_sealed(
     run = scenario.harden(tmp_path, count=20)
     assert invoke(["report", str(run.path), "--format", ALL]) == 0
     shown = capsys.readouterr()
-    files = [file for drawers in render.FORMATS.values() for file in drawers]
+    files = [file for drawers in PLAIN.values() for file in drawers]
     assert shown.out.split() == [str(run.path / file) for file in files]
     assert "Warning" not in shown.err
     assert run.verify_sums() == []
@@ -39,23 +43,21 @@ def test_every_format_is_drawn_and_the_run_is_still_as_it_was_sealed(
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A run with a file of every format, its model card of a data set on the Hub."""
     run = scenario.harden(tmp_path_factory.mktemp("drawn"), count=10)
-    render.render(run.path, list(render.FORMATS), dataset="owner/reviews@0123abc")
+    render.render(run.path, list(PLAIN), dataset="owner/reviews@0123abc")
     return run
 
 
 def test_what_was_drawn_is_drawn_again_to_the_byte(drawn: RunFolder) -> None:
     found = render.redrawn(drawn)
     assert all(found.values())
-    assert {path.name for path in found} == {
-        file for drawers in render.FORMATS.values() for file in drawers
-    }
+    assert {path.name for path in found} == {file for drawers in PLAIN.values() for file in drawers}
 
 
-@pytest.mark.parametrize("file", [file for files in render.FORMATS.values() for file in files])
+@pytest.mark.parametrize("file", [file for files in PLAIN.values() for file in files])
 def test_a_byte_that_is_changed_in_a_report_is_found(file: str, drawn: RunFolder) -> None:
     path = drawn.path / file
     before = path.read_bytes()
-    draw = next(files[file] for files in render.FORMATS.values() if file in files)
+    draw = next(files[file] for files in PLAIN.values() if file in files)
     chosen = random.Random(file).sample(range(len(before)), 3 if file != "report.html" else 1)
     for place in chosen:
         changed = before[:place] + bytes([before[place] ^ 1]) + before[place + 1 :]
@@ -77,7 +79,7 @@ def test_sarif_takes_places_from_the_file_and_nothing_else(drawn: RunFolder) -> 
 
 
 def test_every_file_of_a_format_is_known_as_drawn_and_no_other_is(tmp_path: Path) -> None:
-    assert all(is_drawn(file) for drawers in render.FORMATS.values() for file in drawers)
+    assert all(is_drawn(file) for drawers in PLAIN.values() for file in drawers)
     for record in ("results.json", "items.parquet", "plan.toml", "sub/report.html", "reports.md"):
         assert not is_drawn(record)
     run = scenario.attack(tmp_path, count=4)
@@ -193,3 +195,22 @@ def test_sarif_of_a_whole_run_is_valid(tmp_path: Path) -> None:
     render.render(run.path, ["sarif"])
     schema = json.loads((Path(__file__).parent / "data" / "sarif-2.1.0.json").read_text())
     jsonschema.validate(json.loads((run.path / "report.sarif").read_text()), schema)
+
+
+def test_a_pdf_is_drawn_by_a_browser_and_not_held_against_the_records(tmp_path: Path) -> None:
+    browser.needed(find_chromium(), "Chromium")
+    run = scenario.attack(tmp_path, count=4)
+    assert invoke(["report", str(run.path), "--format", "pdf,html"]) == 0
+    assert (run.path / "report.pdf").read_bytes().startswith(b"%PDF-")
+    assert [path.name for path in render.redrawn(run)] == ["report.html"]
+    assert run.verify_sums() == []
+
+
+def test_a_pdf_that_nobody_can_print_is_refused_before_anything_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("reports.pdf.find_chromium", lambda: None)
+    run = scenario.attack(tmp_path, count=4)
+    assert invoke(["report", str(run.path), "--format", "html,pdf"]) == 2
+    assert "A PDF is printed by Chromium, and none was found" in capsys.readouterr().err
+    assert not (run.path / "report.html").exists()
