@@ -260,7 +260,11 @@ class RunFolder:
         return found
 
     def results(self) -> dict[str, Any]:
-        """What results.json holds, checked; a run that has none yet is a ReportError."""
+        """What results.json holds, checked and in the shape of this release.
+
+        Raises ReportError for a run that has none yet, and for results that are none.
+        """
+        from reports.migration import migrated
         from reports.results import validate
         from reports.shape import check_results
 
@@ -269,7 +273,7 @@ class RunFolder:
                 f"The run {self.id} has no results yet: it was interrupted. Go on with it by "
                 f"--resume {self.path}."
             )
-        results = read_json(self.path / "results.json")
+        results = migrated(read_json(self.path / "results.json"))
         where = untrusted.shown(self.path / "results.json")
         validate(results, where)
         check_results(results, where)

@@ -24,8 +24,9 @@ from suites.recounting import recount
 from suites.verifying import Step, verify, worst
 from tests.suites import project
 
-FIRST = Path(__file__).parent / "versions" / "first.tar.gz"
-"""The runs of a hardening that the first landed version made (a tiny model, 12 attacked texts)."""
+VERSIONS = Path(__file__).parent / "versions"
+"""Runs that earlier versions made, for good: "first", a hardening by the first of all; "checked", an
+audit from when checks of the evidence were new. A tiny model, 12 attacked texts."""
 
 
 @pytest.fixture(scope="module")
@@ -322,32 +323,46 @@ def test_a_signature_is_looked_at_and_one_that_is_asked_for_must_be_there(
     assert (last(path).name, last(path).state) == ("signature", "wrong")
 
 
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("first")
-    with tarfile.open(FIRST) as archive:
+@pytest.fixture(scope="module", params=["first", "checked"])
+def earlier(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("earlier")
+    with tarfile.open(VERSIONS / f"{request.param}.tar.gz") as archive:
         archive.extractall(folder, filter="data")
     return folder
 
 
-def test_the_runs_of_the_first_version_are_verified(first: Path) -> None:
-    for path in sorted((first / "runs").iterdir()):
+def test_every_version_has_its_runs_in_the_tests() -> None:
+    assert {path.name for path in VERSIONS.iterdir()} == {"first.tar.gz", "checked.tar.gz"}
+
+
+def test_the_runs_of_earlier_versions_are_verified(earlier: Path) -> None:
+    for path in sorted((earlier / "runs").iterdir()):
         steps = list(verify(path))
         assert {step.name: step.state for step in steps} == dict.fromkeys(
             ("sums", "signature", "records", "parts", "numbers", "reports"), "ok"
         )
-    (told,) = (s for s in verify(run_of(first, "harden")) if s.name == "numbers")
-    assert told.said == "1,401 numbers follow from the records; the verdict is pass"
-    assert "an earlier release made 4 intervals and judgements by other rules" in told.notes[0]
+    if any("harden" in path.name for path in (earlier / "runs").iterdir()):
+        (told,) = (s for s in verify(run_of(earlier, "harden")) if s.name == "numbers")
+        assert told.said == "1,401 numbers follow from the records; the verdict is pass"
+        assert "an earlier release made 4 intervals and judgements by other rules" in told.notes[0]
 
 
-def test_the_runs_of_the_first_version_are_drawn(first: Path, tmp_path: Path) -> None:
-    shutil.copytree(first / "runs", tmp_path / "runs")
-    assert invoke(["report", str(run_of(tmp_path, "harden"))]) == 0
-    # What another release draws cannot be held against it.
-    drawn = run_of(tmp_path, "harden") / "report.html"
-    drawn.write_text("another's", encoding="utf-8")
-    assert last(run_of(tmp_path, "harden")).state == "unknown"
+def test_the_runs_of_earlier_versions_are_drawn_and_shown(
+    earlier: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(earlier / "runs", tmp_path / "runs")
+    for path in sorted((tmp_path / "runs").iterdir()):
+        assert invoke(["show", str(path)]) == 0
+        if RunFolder.open(path).started()["kind"] == "train":
+            continue
+        assert invoke(["report", str(path), "--format", "html,md,junit,sarif,csv,json"]) == 0
+        assert last(path).state == "ok"
+        # What another release draws cannot be held against it.
+        (path / "report.html").write_text("another's", encoding="utf-8")
+        recorded = RunFolder.open(path).results()
+        assert "counted_by" not in recorded
+        assert last(path).state == "unknown"
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_an_outcome_is_run_again_with_every_query(
