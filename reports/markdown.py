@@ -93,8 +93,8 @@ def text(value: str, longest: int = LONGEST) -> str:
     shown = shown.replace("&", "&amp;")
     # The word joiner breaks what GitHub would link or notify; it shows nothing and changes no word.
     shown = re.sub(r"@(?=\w)", "@\u2060", shown)
-    shown = re.sub(r"(?i)\b(https?|ftp|mailto|xmpp):", "\\1\u2060:", shown)
-    shown = re.sub(r"(?i)\bwww\.", "www\u2060.", shown)
+    shown = re.sub(r"(?i)(https?|ftp|mailto|xmpp):", "\\1\u2060:", shown)
+    shown = re.sub(r"(?i)(www)\.", "\\1\u2060.", shown)
     return re.sub(r"^(\s*)([-+=](?!\d)|\d+[.)](?=\s|$))", _first, shown)
 
 
