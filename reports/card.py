@@ -13,16 +13,16 @@ from typing import Any
 
 from reports.folder import RunFolder
 from reports.front_matter import patched
-from reports.markdown import MARKS, code, table, text
+from reports.markdown import code, text
 from reports.model_index import element, yaml_lines
-from reports.render import view
+from reports.source import Source
 from reports.storage import write_atomic
 from reports.view import Report
 from reports.visible import one_line
+from reports.withstands import withstands
 
 NAME = "README.md"
 MARK = "<!-- Drawn by withstand, again after each audit. Take this line out to keep what you write. -->"
-_SHOWN = ("clean", "attacks", "gaps")
 
 
 def write_card(model: Path, record: Mapping[str, Any], audit: RunFolder | None = None) -> bool:
@@ -36,7 +36,7 @@ def write_card(model: Path, record: Mapping[str, Any], audit: RunFolder | None =
     if path.is_file() and MARK not in path.read_text(encoding="utf-8", errors="replace"):
         return False
     results = audit.results() if audit else None
-    write_atomic(path, card(record, view(audit) if audit else None, results))
+    write_atomic(path, card(record, Source(audit).report if audit else None, results))
     return True
 
 
@@ -91,35 +91,6 @@ def _front(record: Mapping[str, Any]) -> list[str]:
         front["base_model"] = one_line(start)
     shown = (f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in front.items())
     return ["---", *shown, "---"]
-
-
-def withstands(audit: Report | None) -> list[str]:
-    """The part of a card that says what the model withstands; without an audit, how to know."""
-    lines = ["## What it withstands", ""]
-    if audit is None:
-        return [*lines, "It has not been audited: `withstand audit` draws its figures here.", ""]
-    verdict = audit.verdict
-    judged = f"{MARKS[verdict.value]} **{text(verdict.word)}.** {text(verdict.heading)} "
-    if verdict.gates is None:  # the audits inside `withstand harden`
-        judged = "Measured, not judged: this audit had no gates. "
-    lines += [
-        judged + " ".join(text(sentence) for sentence in audit.summary),
-        "",
-    ]
-    for section in audit.sections:
-        if section.key in _SHOWN:
-            lines += [f"### {text(section.title)}", "", *table(section.table), ""]
-            for note in filter(None, (section.intro, *section.notes)):
-                lines += [text(note), ""]
-            title, remarks = section.remarks
-            lines += (
-                [f"{text(title)}:", "", *(f"- {text(each)}" for each in remarks), ""]
-                if remarks
-                else []
-            )
-    lines += ["### What was not tested", ""]
-    lines += [f"- {text(limit)}" for limit in audit.limits]
-    return [*lines, "", f"Audit {code(audit.run_id)}, {text(audit.created)} UTC.", ""]
 
 
 def _training(record: Mapping[str, Any]) -> dict[str, str]:

@@ -30,11 +30,11 @@ _HUB_ID = re.compile(r"([\w.-]+/[\w.-]+)(?:@([0-9a-f]{7,40}))?", re.ASCII)
 
 def render(source: Source) -> str:
     """A card of the run alone, for a model that has none."""
-    from reports import card
     from reports.markdown import text
+    from reports.withstands import withstands
 
     title = f"# {text(_plain(judged.title(source.results)))}"
-    body = "\n".join(["", title, "", *card.withstands(source.report)])
+    body = "\n".join(["", title, "", *withstands(source.report)])
     return front_matter.patched(body, lines(source), "report.modelcard.md")
 
 

@@ -407,14 +407,26 @@ def test_a_port_that_is_taken_is_named(served: Dashboard, root: Path) -> None:
 def test_an_interruption_ends_the_verb_with_code_0(root: Path) -> None:
     code = "import sys; from suites.cli import invoke; sys.exit(invoke(sys.argv[1:]))"
     command = [sys.executable, "-u", "-c", code, "dashboard", str(root)]
+
+    def interruptible() -> None:
+        # Tests that a shell runs in the background are deaf to it, and so is what they start.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=interruptible,
     ) as process:
         assert process.stdout is not None
-        said = process.stdout.readline()
-        assert re.search(r"are at http://127\.0\.0\.1:\d+/ \(Ctrl-C ends it\)", said)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
+        try:
+            said = process.stdout.readline()
+            assert re.search(r"are at http://127\.0\.0\.1:\d+/ \(Ctrl-C ends it\)", said)
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=20)
+        finally:
+            process.kill()
     assert process.returncode == 0
     assert errors == "Ended.\n"
 
