@@ -32,8 +32,14 @@ def example(
     labels: Mapping[int, str],
     run_id: str = "",
     explanation: Mapping[str, Any] | None = None,
+    shrunk: Mapping[str, Any] | None = None,
 ) -> Example:
-    """One outcome record of a run as a reader sees it, with what its words weigh where that is known."""
+    """One outcome record of a run as a reader sees it.
+
+    Args:
+        explanation: what its words weigh, where that is known.
+        shrunk: the fewest of its edits that do, where that is known.
+    """
     original, perturbed = record["original"], record.get("perturbed") or []
     if (
         len(original) == len(perturbed)
@@ -58,10 +64,24 @@ def example(
     ]
     title = f"{record['attack']} on {record['example_id']}"
     replay = _replay(record, run_id) if run_id else ""
+    left: tuple[tuple[Piece, ...], ...] = ()
+    if shrunk is not None and len(shrunk["smallest"]) == len(original):
+        facts.insert(2, _fewest(shrunk))
+        if shrunk["edits"] < shrunk["of"] and max(map(len, shrunk["smallest"])) <= LONGEST:
+            pairs = zip(original, shrunk["smallest"], strict=True)
+            left, fields = fields, tuple(marked(a, b) for a, b in pairs)
     weighed = None
     if explanation is not None:
         weighed = weights.weighing(explanation, _label(explanation["label"], labels))
-    return Example(title, tuple(filter(None, facts)), fields, written, replay, weighed)
+    return Example(title, tuple(filter(None, facts)), fields, written, replay, weighed, left)
+
+
+def _fewest(shrunk: Mapping[str, Any]) -> str:
+    edits, of = shrunk["edits"], shrunk["of"]
+    if edits == of:
+        return "its edit is needed" if of == 1 else f"none of its {of} edits can be spared"
+    least = "" if shrunk["least"] else ", perhaps fewer"
+    return f"{edits} of its {of} edits {'does' if edits == 1 else 'do'} it{least}"
 
 
 def _replay(record: Mapping[str, Any], run_id: str) -> str:

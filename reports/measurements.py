@@ -322,3 +322,20 @@ class Explanation(TypedDict):
     label: int
     before: Weighed
     after: Weighed
+
+
+class ShrunkExample(TypedDict):
+    """One of the worst examples with the fewest edits that still fool the model.
+
+    `smallest` are the values of the fields, `edits` what is left `of` the attack's; `least` says that no
+    smaller part of them does it (else none of those left can be spared by itself).
+    """
+
+    check: str
+    attack: str
+    example_id: str
+    smallest: list[str]
+    edits: int
+    of: int
+    predicted: int
+    least: bool

@@ -24,12 +24,14 @@ def build(
     found = tuple(sections(results, main, comparison))
     run_id = str(main["run"]["id"])
     explained = weights.by_example(main.get("explanations", []))
+    shrunk = weights.by_example(main.get("shrunk", []))
     examples = tuple(
         excerpts.example(
             record,
             labels_of(main),
             run_id,
             explained.get((str(record["check"]), str(record["example_id"]))),
+            shrunk.get((str(record["check"]), str(record["example_id"]))),
         )
         for record in _examples(results, main)[:20]
     )

@@ -26,6 +26,7 @@ from reports.measurements import (
     LooksInfo,
     MembershipInfo,
     NoiseInfo,
+    ShrunkExample,
     SliceResult,
     TransferResult,
     UnionResult,
@@ -214,6 +215,7 @@ class Results(TypedDict):
     comparison: Comparison | None
     examples: list[dict[str, Any]]
     explanations: NotRequired[list[Explanation]]
+    shrunk: NotRequired[list[ShrunkExample]]
     limits: list[str]
 
 

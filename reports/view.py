@@ -145,7 +145,8 @@ class Example:
     """One broken example with its changed words marked, a list of pieces for each field.
 
     `written` is what a model wrote, with what it is: (title, pieces) pairs; `replay` the command that
-    plays the attack on it again; `weighing` what its words say, where they were weighed.
+    plays the attack on it again; `weighing` what its words say, where they were weighed;
+    `left` the attack's own text, where `fields` has one with fewer of its edits.
     """
 
     title: str
@@ -154,6 +155,7 @@ class Example:
     written: tuple[tuple[str, tuple[Piece, ...]], ...] = ()
     replay: str = ""
     weighing: Weighing | None = None
+    left: tuple[tuple[Piece, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

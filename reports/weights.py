@@ -20,7 +20,7 @@ SIDES = (("before", "as it was"), ("after", "as the attack left it"))
 
 
 def by_example(found: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], Mapping[str, Any]]:
-    """Explanations by the outcome that they belong to."""
+    """Entries by the outcome that they belong to."""
     return {(str(one["check"]), str(one["example_id"])): one for one in found}
 
 

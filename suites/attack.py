@@ -30,7 +30,7 @@ from reports.manifest import collect
 from reports.progress import Progress
 from reports.records import OutcomeRecord
 from reports.sessions import start_or_resume
-from suites import explaining, validity
+from suites import explaining, smallest, validity
 from suites.doubts import CHECKS
 from suites.draft import chosen_draft, loaded_draft
 from suites.endpoint import Limits, is_endpoint, open_endpoint
@@ -207,6 +207,7 @@ def attack_run(
             )
         if checks and labels is not None and remote is None:
             _check(collector, recipe, outcomes)
+        smallest.shrink_worst(folder, victim, outcomes)
         explaining.explain(folder, victim, outcomes, explained, progress)
         results = audit_results(folder, kind="attack")
         folder.write_manifest(collect(seeds={"run": request.seed}, files=file_hashes(own)))

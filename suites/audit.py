@@ -28,7 +28,7 @@ from reports.progress import Progress
 from reports.results import Results
 from reports.sessions import start_or_resume
 from reports.sides import Side
-from suites import explaining, freezing, sets, slices, stated
+from suites import explaining, freezing, sets, slices, smallest, stated
 from suites.collect import collect_evidence
 from suites.earlier import EVENT, evaluated_before
 from suites.evidence import Collector, Target, sample
@@ -150,6 +150,7 @@ def audit_run(
         surrogates = _surrogates(plan, spec, prepared, options.device)
         collect_evidence(plan, collector, surrogates, gates)
         outcomes = [outcome for outcome in folder.outcomes() if outcome.split == "test"]
+        smallest.shrink_worst(folder, collector.target.victim, outcomes)
         explaining.explain(folder, collector.target.victim, outcomes, options.explain, progress)
         if plan.audit.shadows and model is None:
             train_shadows(plan, stage, prepared, collector)

@@ -19,6 +19,7 @@ from suites.earlier import EVENT, in_words
 from suites.evidence import describe_costs
 from suites.explaining import explained
 from suites.meaning import MEANING, doubtful, meaning_check
+from suites.smallest import smallest
 from suites.validity import judging
 
 LIMITS = (
@@ -109,6 +110,9 @@ def audit_results(folder: RunFolder, kind: Kind = "audit") -> Results:
     explanations = explained(events)
     if explanations:
         results["explanations"] = cast("Any", explanations)
+    fewest = smallest(events)
+    if fewest:
+        results["shrunk"] = cast("Any", fewest)
     earlier = _last(events, EVENT).get("models", [])
     if _last(events, "limit").get("limit") is not None:
         results["limited"] = True

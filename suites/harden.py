@@ -135,8 +135,9 @@ def concluded(
     hardened = comparison["after"]
     results["model"], results["data"] = hardened["model"], hardened["data"]
     results["examples"] = list(hardened["examples"])
-    if "explanations" in hardened:
-        results["explanations"] = hardened["explanations"]
+    for key in ("explanations", "shrunk"):
+        if key in hardened:
+            results[key] = hardened[key]
     results["limits"] = list(hardened["limits"])
     if "frozen" in hardened:
         results["frozen"] = hardened["frozen"]

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from attacks.goals import Targeted
 from attacks.models import Victim
 from harness.errors import HarnessError
 from reports.folder import RunFolder
 from reports.progress import Progress
 from suites.shrinking import Shrunk, fooling, shrink
+from suites.smallest import targeted_attacks
 from suites.subject import named_victim
 
 HEAD = '''"""Texts that broke {model} in {run}, each with the fewest edits that still do.
@@ -75,7 +75,7 @@ def shrink_run(
     spec = model or _model(run)
     victim = named_victim(spec, _max_length(run), device)
     successes = fooling(outcomes)
-    found = shrink(victim, successes, targeted=_targeted(run), progress=progress)
+    found = shrink(victim, successes, targeted=targeted_attacks(run), progress=progress)
     kept = {shrunk.example_id for shrunk in found}
     return Shrinking(
         run=run.id,
@@ -85,16 +85,6 @@ def shrink_run(
         mended=len({o.example_id for o in successes} - kept),
         found=tuple(sorted(found, key=lambda one: (one.edits, one.example_id, one.attack))),
     )
-
-
-def _targeted(run: RunFolder) -> set[str]:
-    """The attacks of a run that were after one label."""
-    return {
-        event["attack"]
-        for event in run.events()
-        if event["event"] == "campaign"
-        and event["recipe"]["parameters"]["goal"]["kind"] == Targeted.__name__
-    }
 
 
 def pytest_file(done: Shrinking) -> str:
