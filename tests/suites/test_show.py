@@ -30,6 +30,12 @@ def audited(hardened: RunFolder) -> RunFolder:
     return RunFolder.open(next(path for path in parts if "rt-plain" in path.name))
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As wide as a file, whatever the terminal is that runs the tests."""
+    monkeypatch.setenv("COLUMNS", "110")
+
+
 def _shown(run: RunFolder, capsys: Capture, *options: str, code: int = 0) -> str:
     assert invoke(["show", str(run.path), *options]) == code
     return capsys.readouterr().out

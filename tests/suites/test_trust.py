@@ -17,8 +17,8 @@ from attacks.text import Text
 from attacks.victims.averaged import Averaged
 from attacks.victims.function import FunctionVictim
 from harness.plan import Gate, PlanError, Waiver, parse_plan, read_plan
-from reports.compare import _unlike_recipe
 from reports.folder import RunFolder
+from reports.likeness import _unlike_recipe
 from reports.records import OutcomeRecord, PredictionRecord
 from reports.statistics import Estimate, rate
 from reports.summaries import summarize_clean
