@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 EVENT = "explained"
 MOST = 3
-"""Examples that are explained where nothing else is said. Each takes as long as some 250 queries."""
+"""Examples that are explained where nothing else is said. Each takes as long as some 200 queries."""
 _MISSING = (
     "  the worst examples are not explained: captum is not installed "
     "(pip install 'withstand[explain]')"

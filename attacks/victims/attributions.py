@@ -12,7 +12,7 @@ from attacks.questions import Inputs
 from attacks.victims.embedding import called_embedding
 from attacks.victims.transformer import TransformersModel, offset
 
-STEPS = 64
+STEPS = 32
 """Points on the way from the empty text. Sundararajan et al. (2017) find 20 to 300 enough; how well it
 did is told by `Attribution.error`."""
 AT_ONCE = 16

@@ -32,6 +32,8 @@ def attack(
     arguments = [
         "attack",
         "--no-checks",
+        "--explain",
+        "0",
         str(model),
         "--data",
         DATA,
@@ -80,7 +82,17 @@ def test_a_label_that_the_model_lacks_is_refused_before_it_loads(
     monkeypatch.setattr("harness.models.load_classifier", refuse)
     data = tmp_path / "d.csv"
     data.write_text("text,label\na fine film,fresh\na dull film,stale\n")
-    arguments = ["attack", "--no-checks", str(model), "--data", str(data), "--recipe", "pwws"]
+    arguments = [
+        "attack",
+        "--no-checks",
+        "--explain",
+        "0",
+        str(model),
+        "--data",
+        str(data),
+        "--recipe",
+        "pwws",
+    ]
     assert invoke([*arguments, "-o", str(tmp_path / "runs")]) == 2
     assert "stale" in capsys.readouterr().err
 
@@ -96,6 +108,8 @@ def test_odd_texts_are_attacked_and_all_accounted_for(
     arguments = [
         "attack",
         "--no-checks",
+        "--explain",
+        "0",
         str(base),
         "--data",
         str(data),
@@ -118,6 +132,8 @@ def test_texts_are_cut_where_the_model_ends_or_where_it_is_told(
     arguments = [
         "attack",
         "--no-checks",
+        "--explain",
+        "0",
         str(base),
         "--data",
         str(data),
@@ -157,6 +173,8 @@ def test_an_interrupted_attack_goes_on_without_losing_or_repeating_an_example(
     arguments = [
         "attack",
         "--no-checks",
+        "--explain",
+        "0",
         str(model),
         "--data",
         DATA,
@@ -193,6 +211,8 @@ def test_a_killed_attack_goes_on_and_its_costs_cover_its_outcomes(
     arguments = [
         "attack",
         "--no-checks",
+        "--explain",
+        "0",
         str(model),
         "--data",
         DATA,
@@ -218,6 +238,8 @@ def test_a_model_that_answers_nan_is_refused(
     arguments = [
         "attack",
         "--no-checks",
+        "--explain",
+        "0",
         str(tmp_path / "broken"),
         "--data",
         DATA,
@@ -258,6 +280,8 @@ def test_parameters_that_cannot_be_set(
     arguments = [
         "attack",
         "--no-checks",
+        "--explain",
+        "0",
         str(model),
         "--data",
         DATA,
@@ -292,7 +316,19 @@ def test_a_model_that_the_recipe_needs_is_checked_before_any_is_loaded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("harness.models.load_classifier", None)
-    arguments = ["attack", "--no-checks", str(model), "--data", DATA, "--recipe", "bae", "-n", "2"]
+    arguments = [
+        "attack",
+        "--no-checks",
+        "--explain",
+        "0",
+        str(model),
+        "--data",
+        DATA,
+        "--recipe",
+        "bae",
+        "-n",
+        "2",
+    ]
     runs = tmp_path / "runs"
     assert invoke([*arguments, "-o", str(runs), "--masked-lm", str(tmp_path / "nowhere")]) == 2
     assert "nowhere" in capsys.readouterr().err
@@ -312,7 +348,19 @@ def test_textattack_s_own_attacks_are_run_recorded_and_summed_up_like_others(
     assert "WordSwapEmbedding" in recipe["parameters"]["search"]["description"]
     assert attack(model, tmp_path, capsys, *extra, "--batch-size", "1")[1] == first
     assert (
-        invoke(["attack", "--no-checks", str(model), "--data", DATA, "--recipe", "textattack:pws"])
+        invoke(
+            [
+                "attack",
+                "--no-checks",
+                "--explain",
+                "0",
+                str(model),
+                "--data",
+                DATA,
+                "--recipe",
+                "textattack:pws",
+            ]
+        )
         == 2
     )
     assert "'pwws'" in capsys.readouterr().err
@@ -345,6 +393,8 @@ def test_an_attack_does_not_go_on_with_another_goal(
     arguments = [
         "attack",
         "--no-checks",
+        "--explain",
+        "0",
         str(model),
         "--data",
         DATA,
@@ -387,6 +437,8 @@ def test_goals_that_cannot_be_had_are_refused_before_a_model_loads(
     arguments = [
         "attack",
         "--no-checks",
+        "--explain",
+        "0",
         str(model),
         "--data",
         DATA,
@@ -425,6 +477,8 @@ def test_a_draft_with_other_labels_is_refused_before_it_loads(
     arguments = [
         "attack",
         "--no-checks",
+        "--explain",
+        "0",
         str(model),
         "--data",
         DATA,
@@ -455,6 +509,8 @@ def test_a_draft_whose_weights_changed_stops_a_resumed_run(
     arguments = [
         "attack",
         "--no-checks",
+        "--explain",
+        "0",
         str(model),
         "--data",
         DATA,

@@ -97,6 +97,14 @@ def test_what_is_left_fools_and_nothing_in_it_can_be_spared(
         assert shrunk.edits == sizes[0]
 
 
+def test_a_text_that_says_the_same_again_and_again_is_compared_in_no_time() -> None:
+    before, after = "good " * 20_000, "bad " + "good " * 19_998 + "bad "
+    assert len(edits_between((before,), (after,))) == 1
+    one = "good " * 9_000 + "bad " + "good " * 10_999
+    (edit,) = edits_between((before,), (one,))
+    assert (edit.start, edit.new) == (45_000, "bad")
+
+
 def test_what_was_after_one_label_keeps_it_and_is_wrong_all_the_same_elsewhere() -> None:
     """ "x" makes it 1 and "y" beside it 2; a model that knows no 2 is fooled by "x" as before."""
 
