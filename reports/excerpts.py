@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import shlex
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from reports import weights
 from reports import wording as w
+from reports.alignment import aligned
 from reports.view import Example, Piece
 
 CONTEXT = 160
@@ -20,11 +19,6 @@ LONGEST_COMMAND = 1_000
 
 LONGEST = 20_000
 """Characters of a field that are compared; a longer one shows its listed changes alone."""
-
-MOST_PAIRS = 250_000
-"""Pairs of equal words that are looked at. Two texts of one word, a thousand times each, have a million,
-and comparing them takes minutes: where leaving out the words that are everywhere does not help, a text
-counts as changed whole."""
 
 
 def example(
@@ -114,11 +108,7 @@ def marked(before: str, after: str) -> tuple[Piece, ...]:
     """The two texts as one, word by word, with long unchanged stretches left out."""
     a, b = _words(before), _words(after)
     pieces: list[Piece] = []
-    crowded = _pairs(a, b, popular=True) > MOST_PAIRS
-    if crowded and _pairs(a, b, popular=False) > MOST_PAIRS and before != after:
-        return (Piece("del", before), Piece("ins", after))
-    matcher = difflib.SequenceMatcher(None, a, b, autojunk=crowded)
-    for kind, a0, a1, b0, b1 in matcher.get_opcodes():
+    for kind, a0, a1, b0, b1 in aligned(a, b):
         if kind == "equal":
             pieces.append(Piece("same", "".join(a[a0:a1])))
             continue
@@ -143,14 +133,6 @@ def _shortened(piece: Piece, *, first: bool, last: bool) -> tuple[Piece, ...]:
     tail = () if last else (Piece("same", text[-CONTEXT:]),)
     left = len(text) - CONTEXT * (len(head) + len(tail))
     return (*head, Piece("gap", f"… {left:,} characters the same …"), *tail)
-
-
-def _pairs(a: list[str], b: list[str], *, popular: bool) -> int:
-    """How often a word of one stands against itself in the other; without those that are everywhere."""
-    left, right = Counter(a), Counter(b)
-    # What difflib calls popular: beyond one in a hundred words of a text of two hundred or more.
-    most = len(b) if popular or len(b) < 200 else len(b) // 100 + 1
-    return sum(n * right[word] for word, n in left.items() if right[word] <= most)
 
 
 def _words(text: str) -> list[str]:

@@ -53,7 +53,10 @@ def without_credentials(address: str) -> str:
         parts = urlsplit(address)
     except ValueError:
         return REDACTED
-    query = REDACTED if _SIGNED.search(parts.query) else parts.query
+    signed = _SIGNED.search(parts.query)
+    if not signed and "@" not in parts.netloc:
+        return address
+    query = REDACTED if signed else parts.query
     return urlunsplit(
         (parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, parts.fragment)
     )

@@ -9,15 +9,16 @@ does that, when its user wants it. None of them is a dependency; each is an extr
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 
-from reports import judged
+from reports import judged, markdown
 from reports.errors import ReportError
 from reports.named import estimates
+from reports.redaction import redacted, without_credentials
 from reports.source import Source
 from reports.visible import one_line
 
@@ -26,26 +27,44 @@ _BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What is sent of a run, counted before a tracker is asked: what fails then is the tracker's."""
+
+    source: Source
+    title: str
+    numbers: tuple[tuple[str, float], ...]
+    tags: Mapping[str, str]
+    report: str
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """A tracker and where it keeps its records; empty for the tracker's own default."""
 
     name: str
     place: str
-    _send: Callable[[str, Source, Sequence[Path]], str]
+    _send: Callable[[str, Told, Sequence[Path]], str]
 
     def send(self, source: Source, files: Sequence[Path]) -> str:
         """Send the numbers and files of a run; says where they are.
 
         Raises ReportError where the tracker does not take them.
         """
+        told = Told(
+            source,
+            _title(source),
+            tuple(numbers(source)),
+            tags(source),
+            markdown.render(source.report) if self.name == "tensorboard" else "",
+        )
         try:
-            return self._send(self.place, source, files)
+            return self._send(self.place, told, files)
         except ReportError:
             raise
         except Exception as error:
             said = one_line(f"{type(error).__name__}: {error}", 400)
             raise ReportError(
-                f"{self.name} did not take the numbers of {source.run.id}: {without_password(said)} The "
+                f"{self.name} did not take the numbers of {source.run.id}: {redacted(said)} The "
                 "run folder and its reports are whole; send them again with `withstand report --to`."
             ) from error
 
@@ -99,78 +118,71 @@ def tags(source: Source) -> dict[str, str]:
     return {name: one_line(value, 200) for name, value in found.items() if value}
 
 
-def without_password(address: str) -> str:
-    """An address, or a text with one, without what stands before its host."""
-    return re.sub(r"(?<=://)[^/\s@]*@", "", address)
-
-
-def _mlflow(place: str, source: Source, files: Sequence[Path]) -> str:
+def _mlflow(place: str, told: Told, files: Sequence[Path]) -> str:
     from mlflow.entities import Metric, RunTag
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient(tracking_uri=place or None)
-    title = _title(source)
+    title = told.title
     experiment = client.get_experiment_by_name(title)
     experiment_id = experiment.experiment_id if experiment else client.create_experiment(title)
-    run = client.create_run(experiment_id, run_name=source.run.id)
-    run_id, moment = run.info.run_id, _moment(source)
+    run = client.create_run(experiment_id, run_name=told.source.run.id)
+    run_id, moment = run.info.run_id, _moment(told.source)
     try:
-        found = [Metric(name, value, moment, 0) for name, value in numbers(source)]
+        found = [Metric(name, value, moment, 0) for name, value in told.numbers]
         for start in range(0, len(found), _BATCH):
             client.log_batch(run_id, metrics=found[start : start + _BATCH])
-        told = [RunTag(f"withstand.{_key(name)}", value) for name, value in tags(source).items()]
-        for start in range(0, len(told), 100):
-            client.log_batch(run_id, tags=told[start : start + 100])
-        for path in _files(source, files):
+        marks = [RunTag(f"withstand.{_key(name)}", value) for name, value in told.tags.items()]
+        for start in range(0, len(marks), 100):
+            client.log_batch(run_id, tags=marks[start : start + 100])
+        for path in _files(told.source, files):
             client.log_artifact(run_id, str(path))
     except BaseException:
         client.set_terminated(run_id, "FAILED")
         raise
     client.set_terminated(run_id, "FINISHED")
-    where = without_password(place) or "its own tracking address"
+    where = without_credentials(place) or "its own tracking address"
     return f"MLflow has the numbers: run {run_id} of the experiment {title}, at {where}."
 
 
-def _wandb(place: str, source: Source, files: Sequence[Path]) -> str:
+def _wandb(place: str, told: Told, files: Sequence[Path]) -> str:
     import wandb
 
     with wandb.init(
         project=place or "withstand",
-        name=source.run.id,
-        group=_title(source),
-        tags=[f"verdict: {judged.headline(source.results)}"],
-        config=tags(source),
+        name=told.source.run.id,
+        group=told.title,
+        tags=[f"verdict: {judged.headline(told.source.results)}"],
+        config=told.tags,
         mode="offline",
         # What runs here, and on what, is for the run's own manifest to say.
         settings=wandb.Settings(
             console="off", silent=True, save_code=False, disable_git=True, x_disable_stats=True
         ),
     ) as run:
-        run.summary.update(dict(numbers(source)))
-        kept = wandb.Artifact(re.sub(r"[^\w.-]", "-", source.run.id), type="withstand-run")
-        for path in _files(source, files):
+        run.summary.update(dict(told.numbers))
+        kept = wandb.Artifact(re.sub(r"[^\w.-]", "-", told.source.run.id), type="withstand-run")
+        for path in _files(told.source, files):
             kept.add_file(str(path), name=path.name)
         run.log_artifact(kept)
         folder = Path(run.dir).parent
     return f"Weights & Biases has the numbers in {folder}; `wandb sync {folder}` sends them."
 
 
-def _tensorboard(place: str, source: Source, files: Sequence[Path]) -> str:
+def _tensorboard(place: str, told: Told, files: Sequence[Path]) -> str:
     from torch.utils.tensorboard import SummaryWriter
 
-    from reports import markdown
-
-    folder = Path(place or "tensorboard") / source.run.id
+    folder = Path(place or "tensorboard") / told.source.run.id
     folder.mkdir(parents=True, exist_ok=True)
     for earlier in folder.glob("events.out.tfevents.*"):
         earlier.unlink()  # the same run, sent again: it would be drawn twice
     with SummaryWriter(str(folder)) as writer:
-        seconds = _moment(source) / 1000
-        for name, value in numbers(source):
+        seconds = _moment(told.source) / 1000
+        for name, value in told.numbers:
             writer.add_scalar(name, value, 0, walltime=seconds)
-        for name, said in tags(source).items():
+        for name, said in told.tags.items():
             writer.add_text(f"withstand/{_key(name)}", markdown.text(said), 0, walltime=seconds)
-        writer.add_text("withstand/report", markdown.render(source.report), 0, walltime=seconds)
+        writer.add_text("withstand/report", told.report, 0, walltime=seconds)
     return f"TensorBoard has the numbers in {folder}: tensorboard --logdir {folder.parent}"
 
 
@@ -196,7 +208,7 @@ def _files(source: Source, files: Sequence[Path]) -> list[Path]:
     return [*files, source.run.path / "results.json"]
 
 
-TRACKERS: dict[str, Callable[[str, Source, Sequence[Path]], str]] = {
+TRACKERS: dict[str, Callable[[str, Told, Sequence[Path]], str]] = {
     "mlflow": _mlflow,
     "wandb": _wandb,
     "tensorboard": _tensorboard,

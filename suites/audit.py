@@ -35,6 +35,7 @@ from suites.evidence import Collector, Target, sample
 from suites.findings import audit_results
 from suites.freezing import Freeze
 from suites.judgement import with_verdict
+from suites.options import EXPLAINED
 from suites.preflight import recipes_of
 from suites.sets import Loaded
 from suites.shadows import train_shadows
@@ -60,7 +61,7 @@ class AuditOptions:
     device: str | None = None
     cache: Path | None = None
     frozen: Freeze | None = None
-    explain: int = explaining.MOST
+    explain: int = EXPLAINED
     allow_mismatch: bool = False
 
     @property

@@ -10,10 +10,10 @@ from typing import cast
 from attacks.models import Model, Victim
 from attacks.outcomes import Example
 from harness.plan import Gate, Plan
+from reports.named import estimates
 from suites import looks, probing, validity
 from suites.evidence import Collector, sample
 from suites.findings import audit_results
-from suites.judgement import estimates
 from suites.preflight import recipes_of
 
 

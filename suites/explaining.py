@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from attacks.victims.attributions import Attribution
 
 EVENT = "explained"
-MOST = 3
-"""Examples that are explained where nothing else is said. Each takes as long as some 200 queries."""
 _MISSING = (
     "  the worst examples are not explained: captum is not installed "
     "(pip install 'withstand[explain]')"

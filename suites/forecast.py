@@ -18,10 +18,10 @@ from harness.plan import Gate, Plan
 from harness.session import Stage, data_of
 from reports.errors import ReportError
 from reports.folder import RunFolder
+from reports.named import estimates
 from suites.decidable import Decidable, of_rate, of_width
 from suites.evidence import sample
 from suites.gate_bounds import PAIRED
-from suites.judgement import estimates
 from suites.looks import grows, levels, parts
 from suites.preflight import recipes_of
 from suites.sets import load_sets

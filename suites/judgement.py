@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, cast
 
 from harness.plan import Gate, Waiver
-from reports.named import estimates as estimates
+from reports.named import estimates
 from reports.results import Results
 from reports.statistics import Estimate
 from suites import freezing, looks, probing, sets, transfer

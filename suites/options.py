@@ -45,6 +45,8 @@ Explain = Annotated[
         help="Worst examples whose words are weighed by integrated gradients, for the report.",
     ),
 ]
+EXPLAINED = 3
+"""Examples that are explained where nothing else is said: each takes 64 passes there and back."""
 Limit = Annotated[
     int | None,
     typer.Option(min=1, help="Attack at most so many examples: a partial run, never a pass."),

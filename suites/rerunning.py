@@ -21,7 +21,7 @@ from harness.model_checks import LONGEST, check_model
 from reports.folder import RunFolder
 from reports.progress import Quiet
 from reports.records import OutcomeRecord
-from suites.attack import AttackRequest, recipe_of
+from suites.attack_request import AttackRequest, recipe_of
 from suites.campaign import Campaign, run_campaign
 from suites.draft import chosen_draft, loaded_draft
 from suites.endpoint import is_endpoint

@@ -7,11 +7,9 @@ made them, and subsets of these are tried from small to large.
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
-from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -20,14 +18,13 @@ import numpy as np
 
 from attacks.models import Victim
 from harness.prediction import rows_of
+from reports.alignment import aligned
 from reports.progress import Progress, Quiet
 from reports.records import OutcomeRecord
 
 Strings = tuple[str, ...]
 BUDGET = 256
 """Texts that may be tried for one success before the search becomes a greedy one."""
-MOST_PAIRS = 1_000_000
-"""Pairs of equal pieces that a comparison may look at; it takes a second or so."""
 WAVE = 64
 """Successes that are shrunk side by side, so that batches fill."""
 _PIECE = re.compile(r"\s+|\w+|[^\w\s]")
@@ -69,34 +66,16 @@ class Edit:
 def edits_between(original: Strings, perturbed: Strings) -> list[Edit]:
     """Stretches of words, marks or spaces that differ; all of them make `perturbed` of `original`.
 
-    What differs in a text that says the same thousands of times is one edit, from the first piece to the
-    last: to tell its parts would take hours.
+    What differs in a text that says the same thousands of times may be one edit (`reports.alignment`).
     """
     found = []
     for number, (before, after) in enumerate(zip(original, perturbed, strict=True)):
         old, new = _PIECE.findall(before), _PIECE.findall(after)
         starts = np.cumsum([0, *map(len, old)]).tolist()
-        shortest = min(len(old), len(new))
-        head = next((n for n in range(shortest) if old[n] != new[n]), shortest)
-        tail = next(
-            (n for n in range(shortest - head) if old[-n - 1] != new[-n - 1]), shortest - head
-        )
-        ends = len(old) - tail, len(new) - tail
-        for a, b, c, d in _differing(old[head : ends[0]], new[head : ends[1]]):
-            replacement = "".join(new[head + c : head + d])
-            found.append(Edit(number, starts[head + a], starts[head + b], replacement))
+        for kind, a, b, c, d in aligned(old, new):
+            if kind != "equal":
+                found.append(Edit(number, starts[a], starts[b], "".join(new[c:d])))
     return found
-
-
-def _differing(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int, int, int]]:
-    """Where two lists of pieces differ, as (start, end) in the one and in the other."""
-    counts = Counter(new)
-    if sum(counts[piece] for piece in old) > MOST_PAIRS:
-        yield 0, len(old), 0, len(new)
-        return
-    for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if kind != "equal":
-            yield a, b, c, d
 
 
 def applied(original: Strings, edits: Iterable[Edit]) -> Strings:

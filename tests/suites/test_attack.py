@@ -26,14 +26,15 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+ATTACK = ("attack", "--no-checks", "--explain", "0")
+"""The verb, without what would be asked beside the attack."""
+
+
 def attack(
     model: Path, runs: Path, capsys: pytest.CaptureFixture[str], *extra: str
 ) -> tuple[dict[str, object], dict[str, object]]:
     arguments = [
-        "attack",
-        "--no-checks",
-        "--explain",
-        "0",
+        *ATTACK,
         str(model),
         "--data",
         DATA,
@@ -83,10 +84,7 @@ def test_a_label_that_the_model_lacks_is_refused_before_it_loads(
     data = tmp_path / "d.csv"
     data.write_text("text,label\na fine film,fresh\na dull film,stale\n")
     arguments = [
-        "attack",
-        "--no-checks",
-        "--explain",
-        "0",
+        *ATTACK,
         str(model),
         "--data",
         str(data),
@@ -106,10 +104,7 @@ def test_odd_texts_are_attacked_and_all_accounted_for(
     data.write_text("".join(json.dumps({"text": t, "label": "negative"}) + "\n" for t in texts))
     base = project.base(tmp_path)
     arguments = [
-        "attack",
-        "--no-checks",
-        "--explain",
-        "0",
+        *ATTACK,
         str(base),
         "--data",
         str(data),
@@ -130,10 +125,7 @@ def test_texts_are_cut_where_the_model_ends_or_where_it_is_told(
     data = project.write_rows(tmp_path / "long.csv", [("the plot was dull " * 30, "negative")])
     base, runs = project.base(tmp_path), tmp_path / "runs"
     arguments = [
-        "attack",
-        "--no-checks",
-        "--explain",
-        "0",
+        *ATTACK,
         str(base),
         "--data",
         str(data),
@@ -171,10 +163,7 @@ def test_an_interrupted_attack_goes_on_without_losing_or_repeating_an_example(
 ) -> None:
     _, whole = attack(model, tmp_path / "whole", capsys)
     arguments = [
-        "attack",
-        "--no-checks",
-        "--explain",
-        "0",
+        *ATTACK,
         str(model),
         "--data",
         DATA,
@@ -209,10 +198,7 @@ def test_a_killed_attack_goes_on_and_its_costs_cover_its_outcomes(
     _, whole = attack(model, tmp_path / "whole", capsys)
     cut = tmp_path / "cut"
     arguments = [
-        "attack",
-        "--no-checks",
-        "--explain",
-        "0",
+        *ATTACK,
         str(model),
         "--data",
         DATA,
@@ -236,10 +222,7 @@ def test_a_model_that_answers_nan_is_refused(
     loaded.model.classifier.bias.data.fill_(float("nan"))
     save_classifier(loaded, tmp_path / "broken")
     arguments = [
-        "attack",
-        "--no-checks",
-        "--explain",
-        "0",
+        *ATTACK,
         str(tmp_path / "broken"),
         "--data",
         DATA,
@@ -278,10 +261,7 @@ def test_parameters_that_cannot_be_set(
     model: Path, tmp_path: Path, setting: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = [
-        "attack",
-        "--no-checks",
-        "--explain",
-        "0",
+        *ATTACK,
         str(model),
         "--data",
         DATA,
@@ -317,10 +297,7 @@ def test_a_model_that_the_recipe_needs_is_checked_before_any_is_loaded(
 ) -> None:
     monkeypatch.setattr("harness.models.load_classifier", None)
     arguments = [
-        "attack",
-        "--no-checks",
-        "--explain",
-        "0",
+        *ATTACK,
         str(model),
         "--data",
         DATA,
@@ -350,10 +327,7 @@ def test_textattack_s_own_attacks_are_run_recorded_and_summed_up_like_others(
     assert (
         invoke(
             [
-                "attack",
-                "--no-checks",
-                "--explain",
-                "0",
+                *ATTACK,
                 str(model),
                 "--data",
                 DATA,
@@ -391,10 +365,7 @@ def test_an_attack_does_not_go_on_with_another_goal(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     arguments = [
-        "attack",
-        "--no-checks",
-        "--explain",
-        "0",
+        *ATTACK,
         str(model),
         "--data",
         DATA,
@@ -435,10 +406,7 @@ def test_goals_that_cannot_be_had_are_refused_before_a_model_loads(
 ) -> None:
     monkeypatch.setattr("harness.models.load_classifier", None)
     arguments = [
-        "attack",
-        "--no-checks",
-        "--explain",
-        "0",
+        *ATTACK,
         str(model),
         "--data",
         DATA,
@@ -475,10 +443,7 @@ def test_a_draft_with_other_labels_is_refused_before_it_loads(
     other = tmp_path / "other"
     save_classifier(load_classifier("bundle:minilm-l6", labels=("bad", "good"), seed=0), other)
     arguments = [
-        "attack",
-        "--no-checks",
-        "--explain",
-        "0",
+        *ATTACK,
         str(model),
         "--data",
         DATA,
@@ -507,10 +472,7 @@ def test_a_draft_whose_weights_changed_stops_a_resumed_run(
     draft, runs = tmp_path / "draft", tmp_path / "runs"
     save_classifier(load_classifier("bundle:minilm-l6", labels=("rotten", "fresh"), seed=1), draft)
     arguments = [
-        "attack",
-        "--no-checks",
-        "--explain",
-        "0",
+        *ATTACK,
         str(model),
         "--data",
         DATA,

@@ -13,10 +13,11 @@ from harness.plan import Gate
 from reports import baseline
 from reports.compare import compare_sides
 from reports.folder import RunFolder
+from reports.named import estimates
 from reports.sides import Side
 from suites import baselines
 from suites.cli import invoke
-from suites.judgement import estimates, with_verdict
+from suites.judgement import with_verdict
 from tests.reports import scenario
 from tests.suites import project
 

@@ -15,13 +15,13 @@ from attacks.victims import equipped
 from attacks.victims.function import FunctionVictim
 from reports.curve import GRID, curve
 from reports.folder import RunFolder
+from reports.named import estimates
 from reports.narrative import build
 from reports.progress import Quiet
 from reports.records import OutcomeRecord
 from reports.storage import read_json
 from suites.campaign import Campaign, run_campaign
 from suites.cli import invoke
-from suites.judgement import estimates
 from tests.suites import project, zoo
 
 SCHEMA = Path(__file__).parents[2] / "reports" / "schema" / "results-v1.json"

@@ -6,9 +6,10 @@ from typing import Any
 
 from attacks import recipes
 from attacks.recipe import edits
+from reports.named import estimates
 from reports.statistics import rate
 from suites.findings import _seen
-from suites.judgement import estimates, problems
+from suites.judgement import problems
 
 
 def audit(correct: int, errored: int = 0) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from attacks.behaviour import Invariance, perturbed
 from attacks.victims.function import FunctionVictim
 from harness.plan import Behaviour, PlanError, parse_plan
 from reports.folder import RunFolder
+from reports.named import estimates
 from reports.narrative import build
 from reports.progress import Quiet
 from reports.storage import read_json
@@ -23,7 +24,7 @@ from suites.cli import invoke
 from suites.collect import collect_evidence
 from suites.evidence import Collector, Target
 from suites.findings import audit_results
-from suites.judgement import estimates, with_verdict
+from suites.judgement import with_verdict
 from suites.probing import behaviour_names, behavioural_tests
 from suites.robustness import Robustness
 from tests.suites import project, zoo

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from harness.plan import read_plan
 from reports.folder import RunFolder
 from reports.membership import Shadow, lira, phi
+from reports.named import estimates
 from reports.records import PredictionRecord
 from reports.storage import read_json
 from suites.cli import invoke
-from suites.judgement import estimates
 from tests.suites import project
 
 SCHEMA = Path(__file__).parents[2] / "reports" / "schema" / "results-v1.json"

@@ -18,6 +18,7 @@ from attacks.text import Text
 from attacks.victims.function import FunctionVictim
 from harness.plan import Gate, PlanError, Slice, parse_plan
 from reports.folder import RunFolder
+from reports.named import estimates
 from reports.narrative import build
 from reports.progress import Quiet
 from reports.statistics import Estimate, rate
@@ -27,7 +28,7 @@ from suites.cli import invoke
 from suites.collect import collect_evidence
 from suites.evidence import Collector, Target
 from suites.findings import audit_results
-from suites.judgement import estimates, with_verdict
+from suites.judgement import with_verdict
 from suites.slices import belongs, check_slices
 from suites.verdict import decide
 from tests.suites import project, zoo

@@ -14,6 +14,7 @@ from attacks.rounding import softmax
 from attacks.victims.function import FunctionVictim
 from harness.plan import parse_plan
 from reports.folder import RunFolder
+from reports.named import estimates
 from reports.narrative import build
 from reports.progress import Quiet
 from reports.storage import read_json
@@ -21,7 +22,7 @@ from suites.cli import invoke
 from suites.collect import collect_evidence
 from suites.evidence import Collector, Target
 from suites.findings import audit_results
-from suites.judgement import estimates, with_verdict
+from suites.judgement import with_verdict
 from tests.suites import project, zoo
 
 SCHEMA = Path(__file__).parents[2] / "reports" / "schema" / "results-v1.json"
