@@ -141,8 +141,8 @@ class Page:
 
 
 @contextmanager
-def chromium(profile: Path) -> Iterator[Pipe]:
-    """A browser that is gone afterwards."""
+def chromium(profile: Path, *options: str) -> Iterator[Pipe]:
+    """A browser that is gone afterwards; it reaches nothing, unless an option says otherwise."""
     program = find_chromium()
     needed(program, "Chromium")
     assert program is not None
@@ -156,7 +156,7 @@ def chromium(profile: Path) -> Iterator[Pipe]:
         os.dup2(answers, 4)
 
     process = subprocess.Popen(
-        [str(program), *flags(profile), "--remote-debugging-pipe", "about:blank"],
+        [str(program), *flags(profile), *options, "--remote-debugging-pipe", "about:blank"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -23,9 +23,8 @@ from reports.dashboard.index import Index
 from reports.dashboard.server import Dashboard
 from reports.errors import ReportError
 from reports.folder import RunFolder
-from tests.reports import scenario
+from tests.reports import browser, scenario
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)>\u202e\x1b[31m'
 
 
@@ -431,70 +430,56 @@ def test_an_interruption_ends_the_verb_with_code_0(root: Path) -> None:
     assert errors == "Ended.\n"
 
 
-def _browse(url: str, tmp_path: Path, *options: str) -> tuple[str, str]:
-    done = subprocess.run(
-        [
-            *(
-                str(CHROMIUM),
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--enable-logging=stderr",
-            ),
-            *("--log-level=0", f"--user-data-dir={tmp_path / 'profile'}", *options, url),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    return done.stdout, "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
+@pytest.fixture(scope="module")
+def pipe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Pipe]:
+    here = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+    with browser.chromium(tmp_path_factory.mktemp("profile"), here) as found:
+        yield found
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
-def test_in_a_browser_a_console_that_is_not_silent_is_noticed(tmp_path: Path) -> None:
-    page = tmp_path / "loud.html"
-    page.write_text("<h1>x</h1><script>console.error('loud')</script>")
-    assert "loud" in _browse(page.as_uri(), tmp_path, "--dump-dom")[1]
+@pytest.fixture
+def page(pipe: browser.Pipe) -> Iterator[browser.Page]:
+    found = browser.Page(pipe)
+    yield found
+    found.close()
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
-@pytest.mark.parametrize(
-    "path", ["/", "/trend?plan=rt-plain", "/pair?a={a}&b={b}", "/run/{a}", "/none"]
-)
+@pytest.fixture
+def places(served: Dashboard) -> tuple[str, ...]:
+    """The path of a page of each kind."""
+    entries = {entry.name: entry.id for entry in served.index.entries()}
+    a, b = entries["rt-plain"], entries["rt-hardened"]
+    return ("/", "/trend?plan=rt-plain", f"/pair?a={a}&b={b}", f"/run/{a}", "/none")
+
+
 def test_in_a_browser_every_page_renders_and_the_console_is_silent(
-    path: str, served: Dashboard, tmp_path: Path
+    served: Dashboard, page: browser.Page, places: tuple[str, ...]
 ) -> None:
-    entries = {entry.name: entry.id for entry in served.index.entries()}
-    url = served.address.rstrip("/") + path.format(a=entries["rt-plain"], b=entries["rt-hardened"])
-    dom, console = _browse(url, tmp_path, "--dump-dom")
-    assert "<h1" in dom
-    assert console == ""
-    picture = tmp_path / "page.png"
-    _browse(url, tmp_path, "--window-size=400,900", f"--screenshot={picture}")
-    assert picture.stat().st_size > 5_000
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
-def test_in_a_browser_a_narrow_page_is_not_wider_than_the_screen(
-    served: Dashboard, tmp_path: Path
-) -> None:
-    entries = {entry.name: entry.id for entry in served.index.entries()}
-    frame = tmp_path / "frame.html"
-    pair = f"/pair?a={entries['rt-plain']}&b={entries['rt-hardened']}"
-    for path in ("/", "/trend?plan=rt-plain", pair):
-        _, body, _ = _ask(served, path)
-        # The same page with a script of the test's own, which the server would never send.
-        frame.write_text(
-            body.replace(
-                "</body>",
-                "<script>document.title = 'wide ' + document.documentElement."
-                "scrollWidth + ' of ' + innerWidth</script></body>",
-            )
+    for path in places:
+        address = served.address.rstrip("/") + path
+        page.events.clear()
+        page.open(address)
+        assert page.value("document.querySelectorAll('h1').length") == 1
+        assert "Withstand" in page.value("document.body.innerText"), (
+            "the browser's own page of errors"
         )
-        dom, _ = _browse(frame.as_uri(), tmp_path, "--window-size=500,900", "--dump-dom")
-        wide, inner = map(int, re.search(r"<title>wide (\d+) of (\d+)", dom).groups())  # type: ignore[union-attr]
-        assert wide <= inner
+        asked = [event["request"]["url"] for event in page.named("Network.requestWillBeSent")]
+        assert asked == [address]
+        loud = ("Runtime.consoleAPICalled", "Runtime.exceptionThrown")
+        assert page.named(*loud) == []
+        # Chromium itself notes an answer of 404.
+        noted = [event["entry"]["text"] for event in page.named("Log.entryAdded")]
+        assert all("404" in text and path == "/none" for text in noted)
+        assert len(page.picture()) > 5_000
+
+
+def test_in_a_browser_no_page_is_wider_than_the_screen(
+    served: Dashboard, page: browser.Page, places: tuple[str, ...]
+) -> None:
+    for path in places:
+        page.events.clear()
+        page.open(served.address.rstrip("/") + path)
+        assert "Withstand" in page.value("document.body.innerText")
+        for width in (400, 1280):
+            page.show(width)
+            assert page.value("document.documentElement.scrollWidth") <= width, path
