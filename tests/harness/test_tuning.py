@@ -48,6 +48,7 @@ def test_the_setting_that_learns_is_found_and_written_as_a_plan(tmp_path: Path) 
     assert not (found.folder / ".work").exists()
 
 
+@pytest.mark.slow
 def test_robust_accuracy_is_searched_for_in_a_hardening(tmp_path: Path) -> None:
     path = project.project(tmp_path)
     assert invoke(["train", str(path), "-q", "-o", str(tmp_path / "runs")]) == 0
@@ -110,7 +111,8 @@ def test_an_interrupted_search_goes_on_as_if_nothing_had_been(
     assert tried(tmp_path / "runs") == whole
 
 
-@pytest.mark.parametrize("epochs", [1, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("epochs", [1, 4])
 def test_a_killed_search_goes_on_as_if_nothing_had_been(
     tmp_path: Path, whole: list[tuple[Any, Any]], epochs: int
 ) -> None:

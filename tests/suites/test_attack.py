@@ -155,6 +155,7 @@ def interrupt_after(monkeypatch: pytest.MonkeyPatch, outcomes: int) -> None:
     monkeypatch.setattr(RunFolder, "append", counting)
 
 
+@pytest.mark.slow
 def test_an_interrupted_attack_goes_on_without_losing_or_repeating_an_example(
     model: Path,
     tmp_path: Path,
@@ -420,7 +421,10 @@ def test_goals_that_cannot_be_had_are_refused_before_a_model_loads(
     assert not list((tmp_path / "runs").glob("*"))
 
 
-@pytest.mark.parametrize("draft", ["gradient", "bfloat16", "MODEL"])
+@pytest.mark.parametrize(
+    "draft",
+    ["gradient", *(pytest.param(name, marks=pytest.mark.slow) for name in ("bfloat16", "MODEL"))],
+)
 def test_a_draft_asks_less_and_is_on_record(
     draft: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -466,6 +470,7 @@ def test_an_endpoint_has_nothing_of_its_own_to_draft_by(
     assert f"does not give its {lacks}" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_draft_whose_weights_changed_stops_a_resumed_run(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -90,7 +90,8 @@ def test_the_two_models_differ_and_the_hardened_says_what_it_saw(whole: Left) ->
 @pytest.mark.parametrize(
     ("event", "count"),
     [
-        ("epoch", 1),  # in the middle of the first training
+        # In the middle of the first training.
+        pytest.param("epoch", 1, marks=pytest.mark.slow),
         ("outcome", 7),  # in the middle of the first audit
         # In the second epoch of the hardening, and when the last audit has just begun.
         pytest.param("augmentation", 3, marks=pytest.mark.slow),

@@ -275,7 +275,9 @@ def test_a_name_in_the_records_is_no_path(copied: Path) -> None:
     assert "does not lie beside it" in parts.said
 
 
-@pytest.mark.parametrize("kept", [False, True], ids=["run", "file"])
+@pytest.mark.parametrize(
+    "kept", [pytest.param(False, marks=pytest.mark.slow, id="run"), pytest.param(True, id="file")]
+)
 def test_an_audit_is_counted_again_with_the_run_that_it_was_compared_with(
     kept: bool, hardened: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
