@@ -84,6 +84,8 @@ $(VENV)/.installed: pyproject.toml $(CONSTRAINTS) requirements-bundles.txt $(VEN
 $(VENV)/.installed-test: requirements-test.txt requirements-textattack.txt $(VENV)/.installed
 	@$(PIP) install -c $(VENV)/constraints.txt -r requirements-test.txt -r requirements-textattack.txt
 	@$(PIP) install --no-deps textattack==0.3.11
+	@# Its kernels are compiled when they are first used, not now. It is for Linux.
+	@test "$$(uname)" != Linux || DS_BUILD_OPS=0 $(PIP) install --no-deps --no-build-isolation deepspeed==0.19.8
 	@# Of this one the tests read the accessibility checker's script alone, so without its own browsers.
 	@$(PIP) install --no-deps axe-playwright-python==0.1.8
 	@touch $@

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from transformers import TrainingArguments
 
-from harness import processes
+from harness import dividing, processes
 from harness.errors import HarnessError
 from harness.training_plan import Train
 
@@ -24,6 +24,7 @@ def training_arguments(config: Train, *, seed: int, folder: Path) -> TrainingArg
     neither evaluates nor logs; it saves a checkpoint after every epoch to `folder`.
     """
     several = processes.count()
+    dividing.follow_plan(config)
     if config.batch_size % several:
         raise HarnessError(
             f"batch_size is {config.batch_size}, which {several} processes cannot share evenly: it is "

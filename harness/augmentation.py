@@ -108,6 +108,7 @@ class AttackRefresh(TrainerCallback):  # type: ignore[misc]
         temperature: the latest one fitted on validation data: an overconfident model hides from a
             search that follows its probabilities.
         identity: digest of everything that decides the run; a file of another run is refused.
+        follow: has the victim take over the weights, where those that are trained are others.
     """
 
     def __init__(
@@ -125,7 +126,9 @@ class AttackRefresh(TrainerCallback):  # type: ignore[misc]
         seed: int,
         identity: str,
         record: Callable[[dict[str, Any]], None],
+        follow: Callable[[], None] | None = None,
     ) -> None:
+        self._follow = follow
         self._config, self._data, self._examples = config, data, examples
         self._recipes, self._battery, self._victim = recipes, battery, victim
         self._temperature, self._encode, self._folder = temperature, encode, folder
@@ -217,6 +220,8 @@ class AttackRefresh(TrainerCallback):  # type: ignore[misc]
         # name too.
         moment = f"{self._step}-{part}" if part else str(self._step)
         with untouched(self._device):
+            if self._follow:
+                self._follow()
             outcomes = self._battery.run(title, jobs, self._victim(moment))
         return [
             self._judge(slot, outcome) for (slot, _), outcome in zip(turns, outcomes, strict=True)

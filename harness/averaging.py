@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from harness.dividing import like, whole
 from harness.training_plan import Averaging
 
 COUNT = "count"
@@ -23,13 +24,15 @@ class Average:
     ExponentialMovingAverage). SWA: Izmailov et al., UAI 2018, equation 1, from `start_epoch` on.
 
     Args:
-        weights: those that are trained, by name.
+        weights: those that are trained, by name; asked for each time, as dividing them makes new ones.
 
     Attributes:
         state: the average and its count; saved with checkpoints, empty before the first update.
     """
 
-    def __init__(self, settings: Averaging, weights: Mapping[str, torch.nn.Parameter]) -> None:
+    def __init__(
+        self, settings: Averaging, weights: Callable[[], Mapping[str, torch.nn.Parameter]]
+    ) -> None:
         self._settings, self._weights = settings, weights
         self.state: dict[str, Tensor] = {}
 
@@ -52,15 +55,26 @@ class Average:
         if not self.state:
             yield False
             return
-        kept = {name: weight.detach().clone() for name, weight in self._weights.items()}
+        weights = self._weights()
+        kept = {name: weight.detach().clone() for name, weight in weights.items()}
         try:
-            load(self._weights, self.state)
+            load(weights, self.state)
             yield True
         finally:
-            load(self._weights, kept)
+            load(weights, kept)
+
+    def saved(self) -> dict[str, Tensor]:
+        """The state with nothing divided; called by all processes together."""
+        return {name: whole(value) for name, value in self.state.items()}
+
+    def restore(self, saved: Mapping[str, Tensor]) -> None:
+        """Take over what `saved` gave, each tensor divided as its weight is."""
+        weights = self._weights()
+        for name, value in saved.items():
+            self.state[name] = like(value, weights[name]) if name in weights else value
 
     def _update(self, count: int, share: float) -> None:
-        for name, weight in self._weights.items():
+        for name, weight in self._weights().items():
             value = weight.detach()
             if name in self.state:
                 self.state[name].lerp_(value, share)

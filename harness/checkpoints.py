@@ -109,7 +109,7 @@ class WorkFolder:
         folder = self.checkpoints / f"checkpoint-{step}"
         # A pickle that nothing here ever reads.
         (folder / "training_args.bin").unlink(missing_ok=True)
-        files = [file for file in sorted(folder.iterdir()) if file.name != SEAL]
+        files = [file for file in sorted(folder.rglob("*")) if file.is_file() and file.name != SEAL]
         for file in files:
             with file.open("rb") as handle:
                 os.fsync(handle.fileno())
@@ -132,7 +132,9 @@ class WorkFolder:
             ]
             _write_seal(folder, weights, resumable=False)
             for file in files:
-                if file not in weights and file.name != SEAL:
+                if file.is_dir():  # what each process keeps of divided weights
+                    shutil.rmtree(file)
+                elif file not in weights and file.name != SEAL:
                     file.unlink()
 
     @property
@@ -166,7 +168,7 @@ def _write_seal(folder: Path, files: Sequence[Path], *, resumable: bool) -> None
     content = {
         "format": FORMAT,
         "resumable": resumable,
-        "files": {file.name: file.stat().st_size for file in files},
+        "files": {str(file.relative_to(folder)): file.stat().st_size for file in files},
     }
     write_atomic(folder / SEAL, json.dumps(content, indent=1) + "\n")
 

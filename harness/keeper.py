@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import torch
+from torch import Tensor
 from transformers import TrainerCallback
 
 from harness import processes
@@ -16,6 +17,7 @@ from harness.averaging import Average
 from harness.batches import TrainingSet
 from harness.board import Board
 from harness.checkpoints import AVERAGE, TRAINED, WorkFolder, memory_of, write_tensors
+from harness.dividing import Mirror
 from harness.overfitting import line, warnings
 from harness.randomness import untouched
 from harness.selection import EpochRecord, Evaluator, choose, should_stop
@@ -27,11 +29,21 @@ Record = Callable[[dict[str, Any]], None]
 
 
 class Keeper(TrainerCallback):  # type: ignore[misc]
-    """Around every epoch: the order of the rows, the display, the evaluation, the seal."""
+    """Around every epoch: the order of the rows, the display, the evaluation, the seal.
+
+    Attributes:
+        trainer: what trains.
+        average: where an average of the weights takes their place.
+        restored: what a checkpoint had of it.
+        board: where TensorBoard's files are written.
+        mirror: where the weights are divided, the whole model that is asked.
+    """
 
     trainer: RobustTrainer
     average: Average | None = None
     board: Board | None = None
+    mirror: Mirror | None = None
+    restored: Mapping[str, Tensor] = {}
 
     def __init__(
         self,
@@ -52,6 +64,17 @@ class Keeper(TrainerCallback):  # type: ignore[misc]
         self._task: Any = None
         self._steps = 0
         self._started = 0.0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """From here on the weights lie where they will, divided or not."""
+        if self.average:
+            self.average.restore(self.restored)
+        if self.mirror:
+            facts = self.mirror.facts()
+            self._record({"event": "divided", **facts})
+            self._display.say(
+                f"{facts['way']}: {facts['here']:,} of {facts['weights']:,} weights in this process"
+            )
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Fix the order of the rows and open the display."""
@@ -74,6 +97,8 @@ class Keeper(TrainerCallback):  # type: ignore[misc]
         if self.average:
             self.average.after_epoch(self._data.epoch)
         with self._evaluated() as averaged, untouched(self._device):
+            if self.mirror:
+                self.mirror.follow()
             found = self._evaluator.measure(
                 self._data.epoch,
                 state.global_step,
@@ -107,16 +132,18 @@ class Keeper(TrainerCallback):  # type: ignore[misc]
             checkpoint = self._folder.of(self._history[-1])
             memory = memory_of(checkpoint, processes.rank())
             write_tensors(memory, self.trainer.course.memory)
+            averaged = self.average.saved() if self.average else {}
             processes.wait()  # all have saved what is theirs
             if processes.is_first():
-                self._seal(checkpoint, state.global_step)
+                self._seal(checkpoint, state.global_step, averaged)
             processes.wait()
 
-    def _seal(self, checkpoint: Path, step: int) -> None:
-        if self._config.adapter:
+    def _seal(self, checkpoint: Path, step: int, averaged: Mapping[str, Tensor]) -> None:
+        if self.mirror:
+            write_tensors(checkpoint / TRAINED, self.mirror.weights)
+        elif self._config.adapter:
             write_tensors(checkpoint / TRAINED, self.trainer.course.weights)
-        if self.average:
-            write_tensors(checkpoint / AVERAGE, self.average.state)
+        write_tensors(checkpoint / AVERAGE, averaged)
         self._folder.seal(step)
         self._folder.prune(self._history, self._config.selection)
 

@@ -8,7 +8,6 @@ process all of this is the identity.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -16,15 +15,8 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
-from harness.errors import HarnessError
+from harness import dividing
 from harness.launcher import launched
-
-DIVIDING = {
-    "ACCELERATE_USE_FSDP": "FSDP",
-    "ACCELERATE_USE_DEEPSPEED": "DeepSpeed",
-    "ACCELERATE_USE_MEGATRON_LM": "Megatron-LM",
-}
-"""What `accelerate launch` sets for its other configurations."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -33,16 +25,9 @@ R = TypeVar("R")
 def join() -> None:
     """Meet the others that a launcher started; nothing happens where there are none.
 
-    Raises HarnessError where the launcher is to divide the weights between processes.
+    Raises HarnessError as `dividing.asked`.
     """
-    for variable, name in DIVIDING.items():
-        if os.environ.get(variable, "").lower() in ("1", "true", "yes"):
-            raise HarnessError(
-                f"accelerate was configured for {name} ({variable}), which divides the weights between "
-                "processes; attacks and evaluation need them whole. Processes that share the batches "
-                "work: `accelerate launch --multi_gpu`, or torchrun. An adapter, "
-                'gradient_checkpointing or precision = "bfloat16" saves memory.'
-            )
+    dividing.prepare()
     if launched() > 1 and not dist.is_initialized():
         from accelerate import PartialState
 

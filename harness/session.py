@@ -52,14 +52,16 @@ def train_run(
     Raises:
         PlanError: the plan has no such section, or `[harden]` starts from a model that is not there.
     """
-    from harness import processes
+    from harness import dividing, processes
     from harness.models import load_classifier
     from harness.training import train
+    from harness.training_checks import check_divided
 
     section = section_of(plan, stage)
     start = start_of(plan, section)
     prepared, own = data_of(plan), plan.resources.resolve()
     processes.join()
+    check_divided(section)
     with ExitStack() as open_:
         folder: RunFolder | None = None
         if processes.is_first():
@@ -106,6 +108,7 @@ def train_run(
             "plan_digest": plan.digest,
             "stage": stage,
             "processes": processes.count(),
+            "divided": dividing.asked() or None,
             "labels": list(prepared.labels),
             "source": plan.data.source,
             "rows": {facts.name: facts.rows for facts in prepared.report.splits},

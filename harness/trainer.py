@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from attacks.engine.scheduler import is_out_of_memory
-from harness import processes
+from harness import dividing, processes
 from harness.adaptation import groups, rates
 from harness.batches import IDLE, Collator, LengthGroups, Shares, TrainingSet
 from harness.embedding import EmbeddingTap
@@ -108,6 +108,11 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
         self.model_accepts_loss_kwargs = False
         self.remove_callback(PrinterCallback)
 
+    def create_accelerator_and_postprocess(self) -> None:
+        """As the Trainer's own; weights are divided without accelerators too."""
+        with dividing.recognised(self.course.model):
+            super().create_accelerator_and_postprocess()
+
     def create_optimizer(self, *given: Any) -> torch.optim.Optimizer:
         """As the Trainer's own, but for learning rates that fall from layer to layer."""
         if self.layer_decay == 1 or self.optimizer is not None:
@@ -144,7 +149,10 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
         ):
             loss = self.objective.loss(self._context(model, inputs))
             # The caller divides by the micro-batches of this step.
-            return loss * (self._share(inputs) * self._micro_batches)
+            loss = loss * (self._share(inputs) * self._micro_batches)
+            if engine := self._engine(model):
+                engine.announce(loss)
+            return loss
         features, labels = _split(inputs)
         outputs = model(**features)
         loss = cross_entropy(outputs.logits, labels)
@@ -276,6 +284,11 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
         self._remembered = dict(self.course.memory)
         return batches, items
 
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """As the Trainer's own, but for weights that are divided: the keeper saves those whole."""
+        if not dividing.asked():
+            super().save_model(output_dir, _internal_call)
+
     def floating_point_ops(self, inputs: Mapping[str, Any]) -> int:
         """Not counted: the default walks all parameters at every step."""
         return 0
@@ -296,6 +309,10 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
             loader, self.args.device, num_processes=1, process_index=0, put_on_device=True
         )
 
+    def _engine(self, model: nn.Module) -> dividing.Engine | None:
+        """Where DeepSpeed has the model, the way through it."""
+        return dividing.Engine(model, self.accelerator) if self.is_deepspeed_enabled else None
+
     def _share(self, inputs: Mapping[str, Any]) -> float:
         """This micro-batch's part of the examples of the optimizer step.
 
@@ -306,13 +323,15 @@ class RobustTrainer(Trainer):  # type: ignore[misc]
     def _context(self, model: nn.Module, inputs: Mapping[str, Any]) -> StepContext:
         features, labels = _split(inputs)
         share = self._share(inputs)
+        engine = self._engine(model)
+        back = engine.backward if engine else self.accelerator.backward
         return StepContext(
-            model=model,
+            model=engine.model if engine else model,
             inputs=features,
             labels=labels,
             tap=self.tap,
-            propagate=lambda loss: self.accelerator.backward(loss * share),
-            silent=functools.partial(self.accelerator.no_sync, model),
+            propagate=lambda loss: back(loss * share),
+            silent=engine.silent if engine else functools.partial(self.accelerator.no_sync, model),
             targets=inputs.get("targets"),
             class_weights=self.class_weights,
             course=self.course,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from attacks.models import Model
 from attacks.outcomes import Example
 from attacks.resources.own import Own
 from attacks.victims.huggingface import HuggingFaceVictim
-from harness import processes
+from harness import dividing, processes
 from harness.adaptation import adapt, has_unused
 from harness.adapters import Adapted
 from harness.arguments import training_arguments
@@ -42,7 +43,7 @@ from harness.randomness import derived
 from harness.selection import EpochRecord, Evaluator, choose, should_stop
 from harness.teacher import frozen, needed, training_targets
 from harness.trainer import RobustTrainer
-from harness.training_checks import check_examples, check_needs, identity_of
+from harness.training_checks import check_divided, check_examples, check_needs, identity_of
 from harness.training_plan import Train
 from reports.progress import Progress, Quiet
 from reports.storage import write_atomic
@@ -135,6 +136,7 @@ def train(
     processes.join()
     if not processes.is_first():
         record = _unrecorded
+    check_divided(config)
     check_examples(train, validation, model.labels)
     rate = rate_of(config, model.model)
     given, config = config, config.model_copy(update={"learning_rate": rate})
@@ -150,6 +152,8 @@ def train(
         others.append(teacher.fingerprint)
     if processes.count() > 1:
         others.append(processes.count())  # each draws noise of its own
+    if dividing.asked():
+        others.append(dividing.asked())  # a checkpoint of one is no other's
     identity = identity_of(config, others, train, validation)
     folder = WorkFolder(work, identity)
     arguments = training_arguments(config, seed=seed, folder=folder.checkpoints)
@@ -186,6 +190,8 @@ def train(
         guide = frozen(model, teacher, device)
     adapt(model.model, config.adaptation, seed)
     adapted = Adapted(model.model, config.adapter, seed) if config.adapter else None
+    trained = copy.deepcopy(model.model) if dividing.asked() else model.model
+    mirror = dividing.Mirror(model.model, trained) if dividing.asked() else None
     rows = [Row(e, x.label, t) for e, x, t in zip(encodings, train, targets, strict=True)]
     if config.balance == "oversample":
         rows = oversampled(rows, seed)
@@ -205,6 +211,7 @@ def train(
     )
     most = commonest(validation, model.labels)
     keeper = Keeper(config, folder, data, evaluator, history, record, display, device, most)
+    keeper.mirror = mirror
     callbacks: list[TrainerCallback] = [keeper]
     if augment:
         refresh = AttackRefresh(
@@ -220,6 +227,7 @@ def train(
             seed=seed,
             identity=identity,
             record=record,
+            follow=mirror.follow if mirror else None,
         )
         callbacks.insert(0, refresh)
 
@@ -232,6 +240,7 @@ def train(
             _train(
                 config,
                 model,
+                trained,
                 arguments,
                 objective,
                 guide,
@@ -282,6 +291,7 @@ def train(
 def _train(
     config: Train,
     model: LoadedModel,
+    trained: Any,
     arguments: Any,
     objective: Any,
     teacher: Any,
@@ -292,10 +302,10 @@ def _train(
     board: Path,
     weights: Tensor | None,
 ) -> None:
-    if processes.count() > 1:
-        arguments.ddp_find_unused_parameters = has_unused(model.model, data[0].encoding.ids)
+    if processes.count() > 1 and not dividing.asked():
+        arguments.ddp_find_unused_parameters = has_unused(trained, data[0].encoding.ids)
     trainer = RobustTrainer(
-        model.model,
+        trained,
         arguments,
         objective=objective,
         data=data,
@@ -313,16 +323,16 @@ def _train(
     if config.monitor.tensorboard and processes.is_first():
         keeper.board = Board(board)
     if config.average:
-        keeper.average = Average(config.average, trainer.course.weights)
+        keeper.average = Average(config.average, lambda: trainer.course.weights)
     if checkpoint:
         memory = memory_of(checkpoint, processes.rank())
         trainer.course.memory.update(read_tensors(memory, arguments.device))
-        if keeper.average:
-            keeper.average.state.update(read_tensors(checkpoint / AVERAGE, arguments.device))
+        keeper.restored = read_tensors(checkpoint / AVERAGE, arguments.device)
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     finally:
         keeper.finish()
+        dividing.forget()
         trainer.tap.remove()
 
 

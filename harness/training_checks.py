@@ -10,7 +10,9 @@ from typing import Any
 from attacks.models import Model
 from attacks.outcomes import Example
 from attacks.protocols import ABILITIES
+from harness import dividing, objectives
 from harness.errors import HarnessError
+from harness.objectives.base import Undivided
 from harness.training_plan import Train
 
 
@@ -52,6 +54,28 @@ def check_needs(chosen: Sequence[Any], models: Mapping[str, Model]) -> None:
                 raise HarnessError(
                     f"The attack '{recipe.name}' needs a model for '{need}' in training too."
                 )
+
+
+def check_divided(config: Train) -> None:
+    """Raises HarnessError where the launcher divides weights that have to be whole for this training."""
+    way = dividing.asked()
+    if not way:
+        return
+    helps = (
+        "Allowed beside it: processes that share the batches alone (`accelerate launch --multi_gpu`, "
+        "torchrun); an adapter, gradient_checkpointing or precision save memory there."
+    )
+    for chosen in config.objective:
+        made = objectives.load(chosen.name, chosen.parameters)
+        if isinstance(made, Undivided) and (why := made.undivided(way, config.accumulate)):
+            raise HarnessError(
+                f"The objective '{chosen.name}' cannot train weights that {way} divides: {why}. {helps}"
+            )
+    if way == dividing.DEEPSPEED and config.average:
+        raise HarnessError(
+            "train.average keeps an average of the weights, which DeepSpeed does not show as they are. "
+            f"FSDP does. {helps}"
+        )
 
 
 def identity_of(

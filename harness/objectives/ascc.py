@@ -46,6 +46,10 @@ class ASCC:
     def __post_init__(self) -> None:
         check(self, name="ascc", counts="steps neighbours", numbers="beta alpha adv_lr")
 
+    def undivided(self, way: str, accumulate: int) -> str:
+        """See `Undivided.undivided`."""
+        return "it looks words up outside the passes through the model"
+
     def loss(self, ctx: StepContext) -> Tensor:
         """See `LossObjective.loss`."""
         corners = hull(ctx, self.neighbours)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from harness.dividing import DEEPSPEED, whole
 from harness.errors import HarnessError
 from harness.objectives.base import Course, Objective, Remembering, StepContext, train_on
 from harness.objectives.limits import check
@@ -40,6 +42,14 @@ class AWP:
         check(self, name="awp", numbers="gamma warmup")
         if self.warmup >= 1:
             raise HarnessError(f"awp: warmup must be below 1; given: {self.warmup}.")
+
+    def undivided(self, way: str, accumulate: int) -> str:
+        """See `Undivided.undivided`."""
+        if way == DEEPSPEED:
+            return "it moves weights along gradients that DeepSpeed keeps to itself"
+        if accumulate == 1:
+            return ""
+        return "gradients of its own stand beside those that accumulate (accumulate = 1 has none)"
 
     def around(self, inner: Objective) -> Objective:
         """See `Wrapper.around`."""
@@ -92,9 +102,9 @@ def moved(
     try:
         with torch.no_grad():
             for name, gradient in gradients.items():
-                norm = float(gradient.norm())
-                if norm > 0 and torch.isfinite(gradient).all():
-                    step = gamma * float(kept[name].norm()) / norm
+                norm = float(whole(gradient.norm()))
+                if norm > 0 and math.isfinite(norm):
+                    step = gamma * float(whole(kept[name].norm())) / norm
                     weights[name].add_(gradient, alpha=step)
         yield
     finally:

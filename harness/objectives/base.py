@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -66,9 +65,9 @@ class Course:
     rows_of_all: Callable[[Tensor], Tensor] = lambda mine: mine
     agreed: Callable[[Tensor], Tensor] = lambda mine: mine
 
-    @cached_property
+    @property
     def weights(self) -> dict[str, torch.nn.Parameter]:
-        """The parameters that are trained, by name."""
+        """The parameters that are trained, by name, as they are now: dividing them makes new ones."""
         return {n: p for n, p in self.model.named_parameters() if p.requires_grad}
 
     def asked_teacher(self) -> Any:
@@ -80,7 +79,10 @@ class Course:
     def like_embeddings(self) -> Tensor:
         """An empty tensor of the shape of the table of word embeddings, (vocabulary, width)."""
         table: Any = called_embedding(self.model)
-        return torch.empty_like(getattr(table, "base_layer", table).weight, requires_grad=False)
+        table = getattr(table, "base_layer", table)
+        # Not `empty_like`: of a weight that is divided between processes it would be a part.
+        shape = (table.num_embeddings, table.embedding_dim)
+        return torch.empty(shape, dtype=table.weight.dtype, device=table.weight.device)
 
 
 @dataclass
@@ -242,6 +244,19 @@ class Remembering(Protocol):
 
         What a step leaves behind may count from here on: within a step all micro-batches must see the
         same memory.
+        """
+
+
+@runtime_checkable
+class Undivided(Protocol):
+    """An objective that cannot train all weights that are divided between processes."""
+
+    def undivided(self, way: str, accumulate: int) -> str:
+        """Why not, and what helps, as a clause; "" where it can.
+
+        Args:
+            way: `dividing.FSDP` or `dividing.DEEPSPEED`.
+            accumulate: micro-batches of a step.
         """
 
 

@@ -51,6 +51,13 @@ class SMART:
         numbers = "weight proximal adv_lr epsilon sigma"
         check(self, name="smart", counts="steps", numbers=numbers)
 
+    def undivided(self, way: str, accumulate: int) -> str:
+        """See `Undivided.undivided`."""
+        return (
+            "a whole copy of earlier weights answers beside them (proximal = 0 keeps none)"
+            * bool(self.proximal)
+        )
+
     def before_step(self, course: Course) -> None:
         """See `Remembering.before_step`: the slow copy follows the weights."""
         if not self.proximal:
