@@ -18,6 +18,7 @@ from harness.batches import TrainingSet
 from harness.board import Board
 from harness.checkpoints import AVERAGE, TRAINED, WorkFolder, memory_of, write_tensors
 from harness.dividing import Mirror
+from harness.kept_adapters import kept_method
 from harness.overfitting import line, warnings
 from harness.randomness import untouched
 from harness.selection import EpochRecord, Evaluator, choose, should_stop
@@ -141,7 +142,8 @@ class Keeper(TrainerCallback):  # type: ignore[misc]
     def _seal(self, checkpoint: Path, step: int, averaged: Mapping[str, Tensor]) -> None:
         if self.mirror:
             write_tensors(checkpoint / TRAINED, self.mirror.weights)
-        elif self._config.adapter:
+        # A checkpoint cannot be read into the class alone where an adapter is in the model.
+        elif self._config.adapter or kept_method(self.trainer.course.model):
             write_tensors(checkpoint / TRAINED, self.trainer.course.weights)
         write_tensors(checkpoint / AVERAGE, averaged)
         self._folder.seal(step)

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from harness import bundles
+from harness.adapter_files import BASE, CONFIG, WEIGHTS, AdapterFiles, is_adapter
 from harness.errors import HarnessError, did_you_mean, in_words
 
 ModelKind = Literal["bundle", "folder", "hub"]
@@ -29,6 +30,7 @@ _OLD_NAMES = ("codegen", "ctrl", "gpt2", "gpt_bigcode", "gptj", "openai-gpt")
 # What decides a model's outputs; a README or a training log beside it does not.
 _MATERIAL = (
     "config.json",
+    CONFIG,
     "*.safetensors",
     "*.safetensors.index.json",
     *_TOKENIZERS,
@@ -73,6 +75,8 @@ class ModelFacts:
         writer: whether it is an encoder-decoder that writes text (T5, BART, Marian, ...).
         causal: whether it is a causal language model (GPT-2, Llama, ...).
         longest: longest input in tokens, None where the architecture has no limit.
+        adapter: what stands in `folder`, where that is no whole model.
+        base: folder of the model that the adapter is for.
     """
 
     folder: Path
@@ -83,6 +87,8 @@ class ModelFacts:
     longest: int | None
     writer: bool = False
     causal: bool = False
+    adapter: AdapterFiles | None = None
+    base: Path | None = None
 
 
 def resolve(spec: str) -> ModelSource:
@@ -119,7 +125,8 @@ def fetch(source: ModelSource, *, weights: bool, trust_remote_code: bool = False
         return Path(source.location)
     from huggingface_hub import snapshot_download
 
-    wanted = ["*.json", "*.txt", "*.model", "*.spm", "*.tiktoken", "*.jinja"]
+    # An adapter is small, and its weights say what head it brings.
+    wanted = ["*.json", "*.txt", "*.model", "*.spm", "*.tiktoken", "*.jinja", WEIGHTS]
     wanted += ["*.safetensors"] if weights else []
     wanted += ["*.py"] if trust_remote_code else []
     try:
@@ -130,6 +137,12 @@ def fetch(source: ModelSource, *, weights: bool, trust_remote_code: bool = False
             allow_patterns=wanted,
             ignore_patterns=["*/*.safetensors"],
         )
+        if weights and is_adapter(Path(folder)) and (Path(folder) / BASE).is_dir():
+            folder = snapshot_download(
+                source.location,
+                revision=source.revision,
+                allow_patterns=[*wanted, f"{BASE}/*.safetensors"],
+            )
     except Exception as error:  # every kind of network and naming trouble the hub client has
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise HarnessError(
@@ -145,22 +158,29 @@ def check_model_folder(
     classify: bool = True,
     trust_remote_code: bool = False,
     weights: bool = True,
+    tokenizer: bool = True,
 ) -> ModelFacts:
     """Check that a folder holds a model that can be loaded safely, and say what it is.
 
     Args:
         classify: whether the architecture has to have a sequence classifier.
         weights: whether the weights have to be there already.
+        tokenizer: whether there has to be a tokenizer.
 
     Raises HarnessError for a folder without a configuration, weights or tokenizer, with pickled weights
     alone, with damaged or missing shards, with an architecture that this transformers does not know, and
-    with one that runs code of its own (unless that is trusted).
+    with one that runs code of its own (unless that is trusted). Of a folder with an adapter all that
+    goes for its base model; see also `adapter_models.adapter_facts`.
     """
+    if is_adapter(folder):
+        from harness.adapter_models import adapter_facts
+
+        return adapter_facts(folder, trust_remote_code=trust_remote_code, weights=weights)
     config = _config(folder)
     model_type = _architecture(folder, config, classify, trust_remote_code)
     if weights:
         _check_weights(folder)
-    if not _matching(folder, _TOKENIZERS):
+    if tokenizer and not _matching(folder, _TOKENIZERS):
         raise HarnessError(
             f"{folder} has no tokenizer (none of {in_words(_TOKENIZERS)}). Save it there with "
             "tokenizer.save_pretrained(...)."
@@ -181,13 +201,18 @@ def check_model_folder(
     )
 
 
-def file_hashes(folder: Path) -> Mapping[str, str]:
-    """SHA-256 of every file that decides a model's outputs, by name, sorted."""
+def file_hashes(folder: Path, base: Path | None = None) -> Mapping[str, str]:
+    """SHA-256 of every file that decides a model's outputs, by name, sorted.
+
+    Args:
+        base: of an adapter the folder of its base model, whose names begin with "base/".
+    """
     hashes = {}
-    for path in sorted(_matching(folder, _MATERIAL)):
-        with path.open("rb") as file:
-            hashes[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return MappingProxyType(hashes)
+    for prefix, place in (("", folder), (f"{BASE}/", base)):
+        for path in sorted(_matching(place, _MATERIAL)) if place else ():
+            with path.open("rb") as file:
+                hashes[prefix + path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return MappingProxyType(dict(sorted(hashes.items())))
 
 
 def tree_fingerprint(hashes: Mapping[str, str]) -> str:
@@ -205,11 +230,6 @@ def _matching(folder: Path, patterns: Sequence[str]) -> set[Path]:
 
 
 def _config(folder: Path) -> dict[str, Any]:
-    if (folder / "adapter_config.json").exists() and not (folder / "config.json").exists():
-        raise HarnessError(
-            f"{folder} holds an adapter without its base model. Merge the two first "
-            "(peft: model.merge_and_unload()) and save the result."
-        )
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -15,7 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.adapter_files import BASE
+from harness.adapter_models import has_tokenizer, put_on, write_adapter
 from harness.errors import HarnessError, in_words
+from harness.kept_adapters import base_state, kept_method
 from harness.loading import from_pretrained, load_tokenizer, quiet
 from harness.model_checks import agreed_labels
 from harness.model_files import (
@@ -73,6 +76,8 @@ def load_classifier(
 ) -> LoadedModel:
     """Load a classifier, or an encoder with a new head.
 
+    An adapter (`adapter_files`) is loaded into its base model: merged where it can be, else it stays.
+
     Args:
         spec: a bundle, a folder or a Hugging Face id.
         labels: label names in the order of their numbers. A fine-tuned classifier has its own, and these
@@ -90,17 +95,24 @@ def load_classifier(
     folder = fetch(source, weights=True, trust_remote_code=trust_remote_code)
     facts = check_model_folder(folder, trust_remote_code=trust_remote_code)
     names = agreed_labels(spec, facts, labels)
-    tokenizer = load_tokenizer(folder, trust_remote_code)
+    whole = facts.base or folder
+    owns = facts.base is None or has_tokenizer(folder)
+    tokenizer = load_tokenizer(folder if owns else whole, trust_remote_code)
+    trusted = trust_remote_code and (facts.adapter is None or facts.adapter.own_base)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model, missing = from_pretrained(
             "AutoModelForSequenceClassification",
-            folder,
-            trust_remote_code,
+            whole,
+            trusted,
             id2label=dict(enumerate(names)),
             label2id={name: number for number, name in enumerate(names)},
             num_labels=len(names),
         )
+        _pad(model, tokenizer)
+        if facts.adapter:
+            model, brought = put_on(model, facts.adapter)
+            missing -= brought
     body = f"{model.base_model_prefix}."
     lost = sorted(
         name
@@ -112,13 +124,7 @@ def load_classifier(
             f"{spec}: {len(lost):,} weights are not in its files ({in_words(lost, 3)}). Its config.json "
             "and its weights do not belong together."
         )
-    if (
-        tokenizer.pad_token_id is None
-    ):  # decoders; a classifier cannot find the last token without it
-        tokenizer.pad_token = tokenizer.eos_token
-    if model.config.pad_token_id is None:
-        model.config.pad_token_id = tokenizer.pad_token_id
-    files = file_hashes(folder)
+    files = file_hashes(folder, facts.base)
     fingerprint = tree_fingerprint(files)
     if missing:
         state = model.state_dict()
@@ -127,12 +133,21 @@ def load_classifier(
     return LoadedModel(source, model.eval(), tokenizer, names, fingerprint, files, bool(missing))
 
 
+def _pad(model: Any, tokenizer: Any) -> None:
+    """Give decoders a padding token: a classifier cannot find the last token without one."""
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    if model.config.pad_token_id is None:
+        model.config.pad_token_id = tokenizer.pad_token_id
+
+
 def save_classifier(loaded: LoadedModel, output: Path) -> Mapping[str, str]:
     """Save a classifier so that `output` holds the old model or the whole new one, never a part.
 
-    Safetensors, configuration and tokenizer alone; nothing pickled. The new folder is written beside the
-    old one, checked and moved into its place; a crash between the two moves leaves both under hidden
-    names beside `output`. Files that others put into the old folder go with it.
+    Safetensors, configuration and tokenizer alone; nothing pickled. A model with an adapter that stays
+    in it is saved as that adapter (`adapter_files`), with the model around it in a sub-folder. The new
+    folder is written beside the old one, checked and moved into its place; a crash between the two moves
+    leaves both under hidden names beside `output`. Files that others put into the old folder go with it.
 
     Returns:
         SHA-256 of each file that was written.
@@ -159,12 +174,18 @@ def save_classifier(loaded: LoadedModel, output: Path) -> Mapping[str, str]:
     try:
         fresh.mkdir(parents=True)
         with quiet():
-            loaded.model.save_pretrained(fresh)
+            kept = kept_method(loaded.model) is not None
+            if not kept:
+                loaded.model.save_pretrained(fresh)
+            else:
+                state = base_state(loaded.model)
+                loaded.model.save_pretrained(fresh / BASE, state_dict=state)
+                write_adapter(loaded.model, fresh, str(output / BASE))
             _forget_last_call(loaded.tokenizer)
             loaded.tokenizer.save_pretrained(fresh)
         check_model_folder(fresh)
-        hashes = file_hashes(fresh)
-        for path in fresh.iterdir():
+        hashes = file_hashes(fresh, fresh / BASE if kept else None)
+        for path in filter(Path.is_file, fresh.rglob("*")):
             with path.open("rb+") as file:
                 os.fsync(file.fileno())
         if output.exists():

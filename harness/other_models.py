@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from harness.adapter_files import require_whole
 from harness.errors import HarnessError, in_words
 from harness.loading import from_pretrained, load_tokenizer
 from harness.model_checks import require_causal, require_writer
@@ -80,6 +81,7 @@ def _load_writer(
 ) -> LoadedWriter:
     source = resolve(spec)
     folder = fetch(source, weights=True, trust_remote_code=trust_remote_code)
+    require_whole(folder)
     facts = check_model_folder(folder, classify=False, trust_remote_code=trust_remote_code)
     require(spec, facts)
     tokenizer = load_tokenizer(folder, trust_remote_code)
@@ -125,6 +127,7 @@ def load_encoder(
 
     source = resolve(spec)
     folder = fetch(source, weights=True, trust_remote_code=trust_remote_code)
+    require_whole(folder)
     facts = check_model_folder(folder, classify=False, trust_remote_code=trust_remote_code)
     tokenizer = load_tokenizer(folder, trust_remote_code)
     model, missing = from_pretrained("AutoModel", folder, trust_remote_code)
@@ -153,6 +156,7 @@ def load_masked_lm(
     from attacks.victims.masked_lm import HuggingFaceFluency, HuggingFaceMaskedLM
 
     folder = fetch(resolve(spec), weights=True, trust_remote_code=trust_remote_code)
+    require_whole(folder)
     facts = check_model_folder(folder, classify=False, trust_remote_code=trust_remote_code)
     tokenizer = load_tokenizer(folder, trust_remote_code)
     if tokenizer.mask_token is None:

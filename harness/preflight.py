@@ -11,14 +11,16 @@ from attacks.goals import Reduced
 from attacks.protocols import WrittenGoal
 from attacks.resources.own import Own
 from attacks.resources.registry import require
+from harness.adapter_support import why_not
 from harness.board import available
 from harness.errors import HarnessError
+from harness.model_files import ModelFacts
 from harness.objectives import find
 from harness.objectives.combining import combine
 from harness.plan import Plan, PlanError
 from harness.session import Stage, data_of, section_of
 from harness.teacher import needed
-from harness.training_plan import Train
+from harness.training_plan import KEPT, Train
 from reports.storage import probe_writable
 
 
@@ -56,6 +58,7 @@ def check_training(plan: Plan, stages: Sequence[Stage], runs: Path) -> None:
                 f'and {plan.model.base} is an encoder without a head. Set {stage}.start = "plain", or '
                 "model.base to a fine-tuned classifier."
             )
+        _check_adapter(plan, section, stage, base)
         _check_teacher(plan, section, stage, classifier=base.classifier or section.start == "plain")
     if not data_of(plan).train.rows:
         raise PlanError(
@@ -63,6 +66,43 @@ def check_training(plan: Plan, stages: Sequence[Stage], runs: Path) -> None:
         )
     own = own_resources(plan)
     plan.audit.auxiliaries.check(recipes.load(name).using(own) for name in wanted)
+
+
+def _check_adapter(plan: Plan, section: Train, stage: Stage, base: ModelFacts) -> None:
+    """Refuse an adapter that the architecture, or the model that training starts from, rules out."""
+    wanted = section.adapter
+    if section.start == "plain":
+        has = plan.train.adapter if plan.train else None
+        method = has.method if has and has.method in KEPT else None
+    else:
+        method = base.adapter.kept if base.adapter else None
+    if wanted is not None and method is not None and wanted.method != method:
+        raise PlanError(
+            f"{stage}.adapter: the model that training starts from has an adapter that stays in it "
+            f"('{method}'), beside which there is no other. Set adapter.method to that, to train it on, "
+            "or leave adapter out, to train all weights."
+        )
+    if method == "prefix" and section.gradient_checkpointing:
+        raise PlanError(
+            f"{stage}.gradient_checkpointing: it leaves out the keys and values that a prefix consists "
+            "of, and the model that training starts from has one. Set it to false."
+        )
+    if method == "prefix" and section.adaptation.keep_layers:
+        raise PlanError(
+            f"{stage}.adaptation.keep_layers: the model that training starts from has a prefix, with "
+            "keys and values for all of its layers. Leave it out."
+        )
+    if wanted is None or method is not None:
+        return
+    if reason := why_not(wanted.method, base.model_type):
+        raise PlanError(f"{stage}.adapter.method: {reason}")
+    taken = plan.model.max_length + wanted.positions
+    if base.longest is not None and taken > base.longest:
+        raise PlanError(
+            f"{stage}.adapter.tokens: {wanted.positions:,} virtual tokens and model.max_length = "
+            f"{plan.model.max_length:,} are more than the {base.longest:,} positions of "
+            f"{plan.model.base}. Set model.max_length to {base.longest - wanted.positions:,} or less."
+        )
 
 
 def _check_teacher(plan: Plan, section: Train, stage: Stage, *, classifier: bool) -> None:

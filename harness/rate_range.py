@@ -22,6 +22,7 @@ from harness.adapters import Adapted
 from harness.arguments import training_arguments
 from harness.batches import Collator, Row, TrainingSet, class_weights, oversampled
 from harness.errors import HarnessError
+from harness.kept_adapters import check_kept
 from harness.models import LoadedModel
 from harness.objectives.combining import combine
 from harness.teacher import frozen, needed
@@ -108,6 +109,7 @@ def rate_range(
             f"A range test goes from a low rate above 0 to a higher one in {2 * SETTLED} steps or more; "
             f"given: from {low:g} to {high:g} in {steps}."
         )
+    check_kept(model.model, config)
     plain = config.model_copy(
         update={"schedule": "constant", "warmup": 0.0, "learning_rate": low, "epochs": 1}
     )

@@ -34,6 +34,7 @@ from harness.blending import Blending, blend, snapshot
 from harness.board import Board
 from harness.checkpoints import AVERAGE, TRAINED, WorkFolder, memory_of, read_tensors
 from harness.keeper import Keeper, Record
+from harness.kept_adapters import check_kept
 from harness.learning_rates import rate_of
 from harness.models import LoadedModel, save_classifier
 from harness.objectives.combining import combine
@@ -145,6 +146,7 @@ def train(
     turns = [recipes.load(name).using(own or {}) for name in augment.attacks] if augment else []
     judges = [recipes.load(name).using(own or {}) for name in selection.attacks]
     check_needs([*turns, *judges], models_for_attacks or {})
+    check_kept(model.model, config)
     attacks = [recipe.parameters() for recipe in (*turns, *judges)]
     beside = {name: other.fingerprint for name, other in (models_for_attacks or {}).items()}
     others = [model.fingerprint, seed, max_length, attacks, beside]

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 
 class Section(BaseModel):
@@ -130,21 +138,66 @@ class Adaptation(Section):
     layer_decay: float = Field(default=1.0, gt=0.0, le=1.0)
 
 
+AdapterMethod = Literal["lora", "dora", "ia3", "prefix", "prompt", "bottleneck"]
+ADAPTER_SETTINGS: dict[AdapterMethod, tuple[str, ...]] = {
+    "lora": ("rank", "alpha", "dropout", "targets"),
+    "dora": ("rank", "alpha", "dropout", "targets"),
+    "ia3": ("targets",),
+    "prefix": ("tokens",),
+    "prompt": ("tokens",),
+    "bottleneck": ("size", "dropout", "targets"),
+}
+"""What can be said of each method."""
+KEPT: tuple[AdapterMethod, ...] = ("prefix", "prompt", "bottleneck")
+"""Methods whose outcome cannot be added to the weights: it stays beside them in the model."""
+
+
 class Adapter(Section):
-    """Few weights that are trained in the place of the model's own, and merged into them at the end.
+    """Few weights that are trained in the place of the model's own.
+
+    Those of LoRA, DoRA and IA3 are merged into the model's at the end. Those of the others stay beside
+    them, and the model is saved as a folder with both.
 
     Attributes:
-        method: "lora", "dora" or "ia3".
+        method: "lora", "dora", "ia3", "prefix", "prompt" or "bottleneck".
         rank, alpha, dropout: of LoRA and DoRA; what is added is scaled by alpha / rank.
         targets: ends of the names of linear layers that are adapted ("query", "attention.self.value");
-            by default all of them, for IA3 those of its paper where the architecture is known.
+            by default all of them, for IA3 those of its paper where the architecture is known, for
+            "bottleneck" those that end a layer's attention and its feed-forward network.
+        tokens: virtual tokens of "prefix" and "prompt"; they take positions away from the text. More
+            than 20 gain little (Lester et al., EMNLP 2021, section 3.2).
+        size: width of "bottleneck"; 64 served all tasks of its paper (Houlsby et al., ICML 2019,
+            section 3.2). `dropout` is of what goes into it.
     """
 
-    method: Literal["lora", "dora", "ia3"] = "lora"
+    method: AdapterMethod = "lora"
     rank: int = Field(default=8, ge=1)
     alpha: float = Field(default=16.0, gt=0.0)
     dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
     targets: tuple[str, ...] = ()
+    tokens: int = Field(default=20, ge=1)
+    size: int = Field(default=64, ge=1)
+
+    @model_validator(mode="after")
+    def _settings_are_of_the_method(self) -> Self:
+        known = ADAPTER_SETTINGS[self.method]
+        for name in sorted(self.model_fields_set - {"method", *known}):
+            raise ValueError(
+                f"adapter.{name} says nothing to the method '{self.method}', which knows "
+                f"{', '.join(known)}; leave it out"
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_says_nothing(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A plan is written out with its defaults, and has to be read again.
+        known = ("method", *ADAPTER_SETTINGS[self.method])
+        return {name: value for name, value in write(self).items() if name in known}
+
+    @property
+    def positions(self) -> int:
+        """Positions that it takes away from the text."""
+        return self.tokens if self.method in ("prefix", "prompt") else 0
 
 
 class Averaging(Section):
@@ -189,7 +242,7 @@ class Train(Section):
             third more time.
         label_smoothing: share of each training target that is spread over all classes.
         adaptation: layers kept, begun anew, held still.
-        adapter: where given, it is trained, with the head, in the place of all weights.
+        adapter: where given, it is trained, with the head, in the place of all weights (`Adapter`).
         average: where given, an average of the weights takes their place.
         teacher: a fine-tuned classifier that `soft_labels` and the objective `distillation` ask; "plain"
             is what `[train]` left. By default the starting model, as it was.
@@ -247,6 +300,21 @@ class Train(Section):
             raise ValueError(
                 "an adapter holds all layers still: adaptation.freeze adds nothing to it, and what "
                 "adaptation.reinitialize draws anew would never be learnt"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_kept_adapter_stands_beside(self) -> Self:
+        method = self.adapter.method if self.adapter else None
+        if method in KEPT and self.selection.blend:
+            raise ValueError(
+                f"selection.blend mixes weights with those that training started from, which had no "
+                f"{method} beside them; choose lora, dora or ia3, or leave blend out"
+            )
+        if method == "prefix" and self.gradient_checkpointing:
+            raise ValueError(
+                "gradient_checkpointing leaves out the keys and values that a prefix consists of, so "
+                'that nothing of it would be trained; leave one out, or choose "prompt"'
             )
         return self
 

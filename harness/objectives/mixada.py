@@ -93,7 +93,10 @@ def mixing(module: nn.Module, partner: Tensor, share: float, where: Tensor) -> I
         nonlocal fired
         fired += 1
         states = output[0] if isinstance(output, tuple) else output
-        states = torch.where(where, share * states + (1 - share) * states[partner], states)
+        # Virtual tokens, that stand before every text, are real in all.
+        ahead = states.shape[1] - where.shape[1]
+        both = nn.functional.pad(where, (0, 0, ahead, 0), value=True)
+        states = torch.where(both, share * states + (1 - share) * states[partner], states)
         return (states, *output[1:]) if isinstance(output, tuple) else states
 
     handle = module.register_forward_hook(mix)

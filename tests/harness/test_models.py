@@ -109,7 +109,7 @@ def _adapter(folder: Path) -> None:
         (_no_config, "is no model folder: it has no config.json"),
         (_broken_config, "config.json cannot be read"),
         (_no_tokenizer, "has no tokenizer"),
-        (_adapter, "Merge the two first"),
+        (_adapter, "peft_type is missing"),
         (lambda f: edit(f, model_type="bret"), "'bret', which transformers"),
         (lambda f: edit(f, model_type="bret"), "Did you mean 'bert'?"),
         (lambda f: edit(f, model_type=None), "model_type is missing"),
