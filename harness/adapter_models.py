@@ -23,6 +23,7 @@ from harness.adapter_files import (
     VIRTUAL,
     WEIGHTS,
     AdapterFiles,
+    is_adapter,
     positive,
     read_adapter,
 )
@@ -50,16 +51,17 @@ def adapter_facts(
     """
     adapter = read_adapter(folder, weights=weights)
     try:
+        place = _base_of(adapter, weights)
+        if is_adapter(place):
+            raise HarnessError(f"{place} is an adapter too; merge it first.")
         base = check_model_folder(
-            _base_of(adapter, weights),
+            place,
             trust_remote_code=trust_remote_code and adapter.own_base,
             weights=weights,
             tokenizer=not has_tokenizer(folder),
         )
-    except HarnessError as error:
+    except (HarnessError, OSError) as error:  # a name may be too long to look for
         raise HarnessError(f"{folder} is an adapter, and its base model: {error}") from None
-    if base.adapter:
-        raise HarnessError(f"{folder} is an adapter to another adapter; merge that one first.")
     classes = adapter.classes or base.classes
     longest = base.longest
     if longest is not None:
@@ -139,7 +141,11 @@ def has_tokenizer(folder: Path) -> bool:
 def _base_of(adapter: AdapterFiles, weights: bool) -> Path:
     if adapter.own_base:
         return Path(adapter.base)
-    return fetch(resolve(adapter.base), weights=weights)
+    source = resolve(adapter.base)
+    revision = adapter.settings.get("revision")
+    if source.kind == "hub" and isinstance(revision, str) and source.revision is None:
+        source = replace(source, revision=revision or None)
+    return fetch(source, weights=weights)
 
 
 def _merged(model: Any, adapter: AdapterFiles) -> tuple[Any, set[str]]:
