@@ -53,6 +53,7 @@ def train_run(
         PlanError: the plan has no such section, or `[harden]` starts from a model that is not there.
     """
     from harness import dividing, processes
+    from harness.kept_adapters import kept_method
     from harness.models import load_classifier
     from harness.training import train
     from harness.training_checks import check_divided
@@ -117,6 +118,8 @@ def train_run(
             "teacher": teacher,
             "teacher_fingerprint": guide.fingerprint if guide else None,
             "objective": [chosen.model_dump() for chosen in section.objective],
+            "adapter": section.adapter.model_dump(mode="json") if section.adapter else None,
+            "kept_adapter": kept_method(loaded.model),
             "augment": section.augment.model_dump() if section.augment else None,
             "selected_on": "validation",
             "selected_by": section.selection.metric,

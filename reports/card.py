@@ -66,11 +66,7 @@ def card(
         "",
         "## Use",
         "",
-        "```python",
-        "from transformers import pipeline",
-        "",
-        'classify = pipeline("text-classification", model="PATH/TO/THIS/FOLDER")',
-        "```",
+        *_use(record.get("kept_adapter")),
     ]
     drawn = "\n".join(lines) + "\n"
     measured = {**(results or {}), "data": {"source": record.get("source")}}
@@ -81,8 +77,9 @@ def card(
 def _front(record: Mapping[str, Any]) -> list[str]:
     """What hubs read. JSON is YAML, so values are written as that: with characters as they are, since
     the two disagree on how one beyond the first plane is escaped."""
+    kept = record.get("kept_adapter")
     front: dict[str, Any] = {
-        "library_name": "transformers",
+        "library_name": {None: "transformers", "bottleneck": "withstand"}.get(kept, "peft"),
         "pipeline_tag": "text-classification",
         "tags": ["withstand", "robustness"],
     }
@@ -93,6 +90,34 @@ def _front(record: Mapping[str, Any]) -> list[str]:
     return ["---", *shown, "---"]
 
 
+def _use(kept: str | None) -> list[str]:
+    """How the model is loaded; `kept` is the method of an adapter that stays in it."""
+    if kept is None:
+        return [
+            "```python",
+            "from transformers import pipeline",
+            "",
+            'classify = pipeline("text-classification", model="PATH/TO/THIS/FOLDER")',
+            "```",
+        ]
+    theirs = (
+        ""
+        if kept == "bottleneck"
+        else " So does `peft.AutoPeftModelForSequenceClassification` where `base_model_name_or_path` in "
+        "`adapter_config.json` leads to the folder `base`."
+    )
+    return [
+        f"An adapter ({code(kept)}) stands in the model, whose own weights are in `base`. This reads "
+        f"both.{theirs}",
+        "",
+        "```python",
+        "from harness.models import load_classifier",
+        "",
+        'loaded = load_classifier("PATH/TO/THIS/FOLDER")  # .model, .tokenizer, .labels',
+        "```",
+    ]
+
+
 def _training(record: Mapping[str, Any]) -> dict[str, str]:
     return {
         "Objective": ", ".join(code(str(part["name"])) for part in record["objective"]),
@@ -100,6 +125,7 @@ def _training(record: Mapping[str, Any]) -> dict[str, str]:
             code(name) for name in (record.get("augment") or {}).get("attacks", ())
         ),
         "Attacks that are not unseen any more": ", ".join(map(code, record["seen_attacks"])),
+        "Adapter": _adapter(record.get("adapter")),
         "Learning rate": f"{record['learning_rate']:g}" if "learning_rate" in record else "",
         "Kept": f"epoch {record['best_epoch'] + 1}, by {code(record['selected_by'])} on validation",
         "Blended": _blended(record.get("blending")),
@@ -108,6 +134,13 @@ def _training(record: Mapping[str, Any]) -> dict[str, str]:
         "Plan": f"SHA-256 {code(record['plan_digest'])}",
         "Run": code(str(record["run"])),
     }
+
+
+def _adapter(settings: Mapping[str, Any] | None) -> str:
+    if not settings:
+        return ""
+    rest = (f"{key} {value}" for key, value in settings.items() if key != "method" and value)
+    return ", ".join((code(str(settings["method"])), *map(text, rest)))
 
 
 def _blended(blending: Mapping[str, Any] | None) -> str:

@@ -203,8 +203,11 @@ def put_on_record(
 
 
 def _tested(model: Any, max_length: int | None) -> TestedInfo:
+    from harness.kept_adapters import kept_method
+
+    kept = kept_method(model)
     return {
-        "architecture": type(model).__name__,
+        "architecture": type(model).__name__ + (f" + {kept}" if kept else ""),
         "dtype": str(model.dtype).removeprefix("torch."),
         "max_length": max_length,
     }
