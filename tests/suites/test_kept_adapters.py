@@ -145,7 +145,10 @@ def test_a_base_with_an_adapter_is_known_beforehand(
     assert f"has an adapter that stays in it ('{method}')" in words
 
 
-@pytest.mark.parametrize("method", SMALL)
+@pytest.mark.parametrize(
+    "method",
+    ["prefix", *(pytest.param(name, marks=pytest.mark.slow) for name in ("prompt", "bottleneck"))],
+)
 def test_a_model_with_an_adapter_is_hardened_audited_and_verified(
     method: str, tmp_path: Path
 ) -> None:
@@ -174,7 +177,7 @@ def test_a_model_with_an_adapter_is_hardened_audited_and_verified(
 
 
 @pytest.mark.parametrize("method", SMALL)
-def test_a_killed_training_of_a_plan_is_resumed(method: str, tmp_path: Path) -> None:
+def test_a_plan_as_it_was_written_trains_the_same_model(method: str, tmp_path: Path) -> None:
     plan = write(tmp_path, f"adapter = {SMALL[method]}")
     assert invoke(["train", str(plan), "-q", "-o", str(tmp_path / "runs")]) == 0
     first = load_classifier(str(tmp_path / "models" / "plain"))
