@@ -29,6 +29,14 @@ SCALES: Table = ((inf, 3e-3),)
 """Of IA3 (Liu et al., 2022, section 3.5)."""
 
 
+KEPT: dict[str, Table] = {
+    "prefix": ((inf, 1e-2),),
+    "prompt": ((inf, 3e-2),),
+    "bottleneck": ((inf, 1e-3),),
+}
+"""Of adapters that stay."""
+
+
 def rate_of(config: Train, model: Any) -> float:
     """The plan's learning rate, or a default by what is trained and the number of parameters."""
     if config.learning_rate is not None:
@@ -36,5 +44,6 @@ def rate_of(config: Train, model: Any) -> float:
     size = sum(parameter.numel() for parameter in model.parameters())
     table = FULL
     if config.adapter:
-        table = SCALES if config.adapter.method == "ia3" else LOW_RANK
+        others = SCALES if config.adapter.method == "ia3" else LOW_RANK
+        table = KEPT.get(config.adapter.method, others)
     return next(rate for most, rate in table if size <= most)

@@ -117,7 +117,7 @@ def test_a_saved_model_is_the_same_when_it_is_loaded(
     assert dict(loaded.files) == dict(hashes)
     names = {path.relative_to(tmp_path / "moved").as_posix() for path in _files(tmp_path / "moved")}
     assert names == set(hashes)
-    assert all(name.endswith((".safetensors", ".json")) for name in names)
+    assert all(name.endswith((".safetensors", ".json", ".txt")) for name in names)
     # Saved again and loaded, it is the same to the bit.
     again = load_classifier(str(save(loaded.model, tmp_path / "again")))
     assert torch.equal(logits(again.model, kind), logits(loaded.model, kind))
