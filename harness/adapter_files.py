@@ -71,16 +71,27 @@ class AdapterFiles:
 
 
 def is_adapter(folder: Path) -> bool:
-    """Whether a folder holds an adapter and no whole model."""
-    return (folder / CONFIG).is_file() and not (folder / "config.json").exists()
+    """Whether a folder holds an adapter.
+
+    Raises HarnessError where it holds a whole model as well: transformers would look away from that, and
+    load the base that the adapter names.
+    """
+    found = (folder / CONFIG).is_file()
+    whole = (folder / "config.json").is_file() and any(folder.glob("model*.safetensors*"))
+    if found and whole:
+        raise HarnessError(
+            f"{folder} holds a whole model and an adapter ({CONFIG}). Move one of them to a folder of "
+            "its own, so that it is plain which is meant."
+        )
+    return found
 
 
 def require_whole(folder: Path) -> None:
     """Raise HarnessError where a folder holds an adapter: only classifiers are made of one."""
     if is_adapter(folder):
         raise HarnessError(
-            f"{folder} holds an adapter without its base model. Merge the two first "
-            "(peft: model.merge_and_unload()) and save the result."
+            f"{folder} holds an adapter, of which only classifiers are made here. Merge the two first "
+            "(peft: model.merge_and_unload()) and save the result, or name its base model."
         )
 
 

@@ -22,8 +22,8 @@ from attacks.victims.transformer import evaluating
 from harness.errors import HarnessError, in_words
 from harness.virtual_tokens import sample
 
-NAME = "bottleneck"
-"""Of the child module of a linear layer."""
+NAME = "adapter_bottleneck"
+"""Of the child module of a linear layer; MobileBERT has modules of its own called "bottleneck"."""
 ENDS = (
     *("attention.output.dense", "output.dense"),  # BERT and what was made of it
     *("out_lin", "lin2"),  # DistilBERT

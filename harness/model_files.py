@@ -143,6 +143,8 @@ def fetch(source: ModelSource, *, weights: bool, trust_remote_code: bool = False
                 revision=source.revision,
                 allow_patterns=[*wanted, f"{BASE}/*.safetensors"],
             )
+    except HarnessError:
+        raise
     except Exception as error:  # every kind of network and naming trouble the hub client has
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise HarnessError(

@@ -97,8 +97,8 @@ def load_classifier(
     names = agreed_labels(spec, facts, labels)
     whole = facts.base or folder
     owns = facts.base is None or has_tokenizer(folder)
-    tokenizer = load_tokenizer(folder if owns else whole, trust_remote_code)
     trusted = trust_remote_code and (facts.adapter is None or facts.adapter.own_base)
+    tokenizer = load_tokenizer(folder if owns else whole, trust_remote_code if owns else trusted)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model, missing = from_pretrained(

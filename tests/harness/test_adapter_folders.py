@@ -269,6 +269,15 @@ def test_the_base_may_lie_in_a_sub_folder(base: Path, loras: Path, tmp_path: Pat
     assert torch.equal(logits(found.model), logits(expected.model))
 
 
+def test_a_whole_model_beside_an_adapter_is_refused(base: Path, loras: Path) -> None:
+    for name in ("config.json", "model.safetensors"):
+        shutil.copy(base / name, loras / name)
+    message = refused(lambda: load_classifier(str(loras)))
+    assert "holds a whole model and an adapter" in message
+    (loras / "model.safetensors").unlink()
+    assert load_classifier(str(loras)).labels == LABELS
+
+
 @pytest.mark.parametrize("load", [load_causal, load_encoder, load_masked_lm, load_writer])
 def test_only_classifiers_are_made_of_adapters(load: Callable[[str], Any], loras: Path) -> None:
     assert "Merge the two first" in refused(lambda: load(str(loras)))
@@ -425,7 +434,7 @@ def test_adapters_that_do_not_fit_are_refused(
         ("bottleneck", lambda f: edit(f, dropout="x"), "dropout is 'x'"),
         ("bottleneck", lambda f: edit(f, target_modules=7), "target_modules is 7"),
         ("bottleneck", lambda f: edit(f, target_modules=[["a"]]), "has to be a list of names"),
-        ("bottleneck", _without("layer.0.output.dense.bottleneck.up"), "are not there"),
+        ("bottleneck", _without("layer.0.output.dense.adapter_bottleneck.up"), "are not there"),
     ],
 )
 def test_our_own_folders_that_are_refused(

@@ -163,6 +163,23 @@ def test_bottlenecks_begin_at_the_model(kind: str) -> None:
     assert torch.equal(logits(model, kind), before)
 
 
+@pytest.mark.parametrize("method", ["lora", "bottleneck"])
+def test_a_model_s_own_bottlenecks_are_held_still(method: AdapterMethod) -> None:
+    from transformers import MobileBertConfig, MobileBertForSequenceClassification
+
+    sizes = {**tiny.SIZES, "embedding_size": 8, "intra_bottleneck_size": 16}
+    model = MobileBertForSequenceClassification(
+        MobileBertConfig(**sizes, num_feedforward_networks=1)
+    )
+    assert kept_method(model) is None
+    Adapted(model, Adapter(method=method), seed=0)
+    own = [n for n, _ in model.named_parameters() if ".bottleneck." in n and "lora" not in n]
+    weights = dict(model.named_parameters())
+    assert own
+    assert not any(weights[name].requires_grad for name in own if not is_adapters(name))
+    assert bool(of_adapter(model)) == (method == "bottleneck")
+
+
 @pytest.mark.parametrize("method", SMALL)
 def test_the_adapter_is_drawn_by_seed(method: AdapterMethod) -> None:
     found = []
@@ -272,7 +289,7 @@ def test_what_a_model_with_virtual_tokens_cannot_be_given_is_refused() -> None:
 def test_targets_of_bottlenecks_are_named() -> None:
     model = tiny.classifier()
     Adapted(model, Adapter(method="bottleneck", size=4, targets=("intermediate.dense",)), seed=0)
-    places = {name.split(".bottleneck")[0] for name in of_adapter(model)}
+    places = {name.split(".adapter_bottleneck")[0] for name in of_adapter(model)}
     assert places == {f"bert.encoder.layer.{n}.intermediate.dense" for n in range(2)}
     with pytest.raises(
         HarnessError, match=r"no linear layer named 'q_proj'. Allowed: 'dense', 'key'"

@@ -47,6 +47,14 @@ CASES: dict[str, dict[str, Any]] = {
     "checkpointing": {"gradient_checkpointing": True, "objective": {"name": "pgd"}},
     "taught": {"soft_labels": 0.5, "label_smoothing": 0.1},
     "adapted": {"adapter": {"method": "lora"}, "objective": {"name": "fgm"}},
+    **{
+        name: {"adapter": settings, "objective": {"name": "fgm"}}
+        for name, settings in (
+            ("prefixed", {"method": "prefix", "tokens": 3}),
+            ("prompted", {"method": "prompt", "tokens": 3}),
+            ("narrowed", {"method": "bottleneck", "size": 4}),
+        )
+    },
     "diverging": {"learning_rate": 1e30},
     "uneven": {"batch_size": 7},
 }
