@@ -32,9 +32,12 @@ SCALES: Table = ((inf, 3e-3),)
 KEPT: dict[str, Table] = {
     "prefix": ((inf, 1e-2),),
     "prompt": ((inf, 3e-2),),
-    "bottleneck": ((inf, 1e-3),),
+    "bottleneck": ((inf, 3e-4),),
 }
-"""Of adapters that stay."""
+"""Of adapters that stay. Measured on MiniLM and 1,600 film reviews, three epochs in batches of 16: the
+last epoch's accuracy on 300 others, of which 57% are of one class, one run each. Prefix: 76.7% at 3e-3,
+77.7% at 1e-2, 76.0% at 3e-2. Bottleneck: 82.0% at 3e-4, 80.3% at 1e-3 and at 3e-3; Houlsby et al. (2019,
+section 3.2) choose among 3e-5, 3e-4 and 3e-3. Prompt: 67.0% at 3e-2, the one rate tried there."""
 
 
 def rate_of(config: Train, model: Any) -> float:

@@ -43,7 +43,7 @@ class Sized(torch.nn.Module):
         (110, "ia3", 3e-3),
         (23, "prefix", 1e-2),
         (110, "prompt", 3e-2),
-        (23, "bottleneck", 1e-3),
+        (23, "bottleneck", 3e-4),
     ],
 )
 def test_the_rate_falls_with_the_size(millions: int, adapter: str | None, expected: float) -> None:
