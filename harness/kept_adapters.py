@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from harness import bottleneck, virtual_tokens
+from harness import bottleneck, dividing, virtual_tokens
 from harness.errors import HarnessError
 from harness.training_plan import Adapter, AdapterMethod, Train
 
@@ -52,7 +52,14 @@ def put_in(model: Any, settings: Adapter) -> None:
 
 def check_kept(model: Any, config: Train) -> None:
     """Raise HarnessError for settings under which an adapter that the model brings would be left out."""
-    if kept_method(model) != "prefix":
+    has = kept_method(model)
+    if has is not None and (way := dividing.asked()):
+        raise HarnessError(
+            f"The model that training starts from has an adapter ('{has}'), which is not trained with "
+            f"weights that {way} divides. Processes that share the batches alone do: `accelerate launch "
+            "--multi_gpu`, torchrun."
+        )
+    if has != "prefix":
         return
     if config.gradient_checkpointing:
         raise HarnessError(

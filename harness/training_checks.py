@@ -13,7 +13,7 @@ from attacks.protocols import ABILITIES
 from harness import dividing, objectives
 from harness.errors import HarnessError
 from harness.objectives.base import Undivided
-from harness.training_plan import Train
+from harness.training_plan import KEPT, Train
 
 
 def check_examples(
@@ -65,6 +65,11 @@ def check_divided(config: Train) -> None:
         "Allowed beside it: processes that share the batches alone (`accelerate launch --multi_gpu`, "
         "torchrun); an adapter, gradient_checkpointing or precision save memory there."
     )
+    if config.adapter and config.adapter.method in KEPT:
+        raise HarnessError(
+            f"adapter.method '{config.adapter.method}' stays in the model, which is not done with "
+            f"weights that {way} divides. {helps}"
+        )
     for chosen in config.objective:
         made = objectives.load(chosen.name, chosen.parameters)
         if isinstance(made, Undivided) and (why := made.undivided(way, config.accumulate)):

@@ -13,14 +13,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from harness import objectives
+from harness import dividing, objectives
 from harness.adapters import Adapted
 from harness.checkpoints import AVERAGE, TRAINED
 from harness.errors import HarnessError
-from harness.kept_adapters import is_adapters, kept_method
+from harness.kept_adapters import check_kept, is_adapters, kept_method
 from harness.models import load_classifier
 from harness.rate_range import rate_range
 from harness.training import train
+from harness.training_checks import check_divided
 from harness.training_plan import AdapterMethod
 from tests.harness import tiny
 from tests.harness.adapted import SMALL, WORKS, adapted, classifier
@@ -287,6 +288,18 @@ def test_another_adapter_is_refused_before_a_step(tmp_path: Path) -> None:
     model = saved_start("prompt", tmp_path)
     with pytest.raises(HarnessError, match="one at a time is trained"):
         short(tmp_path, {"adapter": {"method": "lora"}}, model)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_weights_that_are_divided_are_refused(
+    method: AdapterMethod, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dividing, "asked", lambda: "FSDP")
+    settings = tiny.settings(tmp_path / "m", adapter=asked_for(method))
+    with pytest.raises(HarnessError, match=f"'{method}' stays in the model"):
+        check_divided(settings)
+    with pytest.raises(HarnessError, match="not trained with weights that FSDP divides"):
+        check_kept(adapted("bert", method), tiny.settings(tmp_path / "m"))
 
 
 @pytest.mark.parametrize(
