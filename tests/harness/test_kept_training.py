@@ -28,6 +28,7 @@ from tests.harness.adapted import SMALL, WORKS, adapted, classifier
 from tests.harness.interrupted import run
 
 METHODS = tuple(SMALL)
+ONE_IS_QUICK = [METHODS[0], *(pytest.param(name, marks=pytest.mark.slow) for name in METHODS[1:])]
 TEXTS = ["a good film", "the plot is bad and it was a dull movie"]
 
 
@@ -101,7 +102,7 @@ def started(method: AdapterMethod, kind: str = "bert") -> dict[str, torch.Tensor
 
 
 @pytest.mark.parametrize("name", objectives.names())
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ONE_IS_QUICK)
 def test_every_objective_trains_the_adapter(
     method: AdapterMethod, name: str, tmp_path: Path
 ) -> None:
@@ -143,7 +144,7 @@ def test_attacked_texts_are_trained_on_too(method: AdapterMethod, tmp_path: Path
 HARD = {"average": {"method": "ema"}, "epochs": 3, "learning_rate": 0.02}
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ONE_IS_QUICK)
 def test_a_killed_training_goes_on_to_the_same_bits(method: AdapterMethod, tmp_path: Path) -> None:
     changes = {**HARD, "adapter": asked_for(method), "objective": {"name": "freelb"}}
     straight, expected, _ = run(tmp_path / "straight", changes)

@@ -22,6 +22,10 @@ SMALL = {
     "prompt": '{ method = "prompt", tokens = 3 }',
     "bottleneck": '{ method = "bottleneck", size = 4 }',
 }
+ONE_IS_QUICK = [
+    "prefix",
+    *(pytest.param(name, marks=pytest.mark.slow) for name in ("prompt", "bottleneck")),
+]
 
 
 def write(
@@ -145,10 +149,8 @@ def test_a_base_with_an_adapter_is_known_beforehand(
     assert f"has an adapter that stays in it ('{method}')" in words
 
 
-@pytest.mark.parametrize(
-    "method",
-    ["prefix", *(pytest.param(name, marks=pytest.mark.slow) for name in ("prompt", "bottleneck"))],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("method", SMALL)
 def test_a_model_with_an_adapter_is_hardened_audited_and_verified(
     method: str, tmp_path: Path
 ) -> None:
@@ -176,7 +178,7 @@ def test_a_model_with_an_adapter_is_hardened_audited_and_verified(
     assert invoke(["audit", str(release), "-q", "-o", str(tmp_path / "more")]) in (0, 1, 3)
 
 
-@pytest.mark.parametrize("method", SMALL)
+@pytest.mark.parametrize("method", ONE_IS_QUICK)
 def test_a_plan_as_it_was_written_trains_the_same_model(method: str, tmp_path: Path) -> None:
     plan = write(tmp_path, f"adapter = {SMALL[method]}")
     assert invoke(["train", str(plan), "-q", "-o", str(tmp_path / "runs")]) == 0
@@ -189,7 +191,7 @@ def test_a_plan_as_it_was_written_trains_the_same_model(method: str, tmp_path: P
     assert load_classifier(str(tmp_path / "models" / "plain")).fingerprint == first.fingerprint
 
 
-@pytest.mark.parametrize("method", [None, *SMALL])
+@pytest.mark.parametrize("method", [None, *ONE_IS_QUICK])
 def test_the_card_says_how_the_model_is_loaded(method: str | None, tmp_path: Path) -> None:
     line = f"adapter = {SMALL[method]}" if method else ""
     assert invoke(["train", str(write(tmp_path, line)), "-q", "-o", str(tmp_path / "runs")]) == 0
