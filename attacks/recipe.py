@@ -15,6 +15,7 @@ from attacks.protocols import (
     RELAXED,
     TOKEN_GRADIENTS,
     TRIGGER,
+    VICTIM,
     AnyGoal,
     Composed,
     Constraint,
@@ -134,7 +135,8 @@ class Recipe:
                 f"The attack '{self.name}' cannot be drafted: its search ({type(search).__name__}) does "
                 "not choose among the rewrites of a word. Run it without a draft."
             )
-        needs = tuple(dict.fromkeys((*self.needs, draft.needs)))
+        own = (draft.needs,) if draft.needs != VICTIM else ()
+        needs = tuple(dict.fromkeys((*self.needs, *own)))
         return dataclasses.replace(self, search=search, needs=needs, draft=draft)
 
     def parameters(self) -> dict[str, Any]:

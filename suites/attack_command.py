@@ -68,16 +68,17 @@ def attack(
     draft: Annotated[
         str | None,
         typer.Option(
-            metavar="gradient|bfloat16|MODEL",
+            metavar="gradient|bfloat16|excerpts|MODEL",
             help="What guesses which rewrites are worth a query: the model's own gradient, a copy of it "
-            "in half the bits, or another classifier with its labels. The model alone decides what "
-            "succeeds (default: it is asked about all).",
+            "in half the bits, the model asked about excerpts of a long text, or another classifier "
+            "with its labels. The model alone decides what succeeds (default: it is asked about all).",
         ),
     ] = None,
     draft_keep: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Rewrites of a word that a draft keeps at first (default: 2; bfloat16 1)."
+            min=1,
+            help="Rewrites of a word that a draft keeps at first (default: 2; bfloat16 and excerpts 1).",
         ),
     ] = None,
     similarity: Annotated[

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from attacks.drafts import GradientDraft, ModelDraft, RoundedDraft
+from attacks.excerpts import ExcerptDraft
 from harness.plan import PlanError
 from suites.endpoint import is_endpoint
 
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
 OF_THE_VICTIM: dict[str, Callable[..., Draft]] = {
     "gradient": GradientDraft,
     "bfloat16": RoundedDraft,
+    "excerpts": ExcerptDraft,
 }
 
 
 def chosen_draft(spec: str, keep: int | None, labels: Sequence[str] | None, victim: str) -> Draft:
-    """The draft by name: "gradient", "bfloat16", or another classifier (a folder, a bundle or a Hugging
-    Face id). Where `keep` is None it keeps as many rewrites as it does by itself.
+    """The draft by name: "gradient", "bfloat16", "excerpts", or another classifier (a folder, a bundle
+    or a Hugging Face id). Where `keep` is None it keeps as many rewrites as it does by itself.
 
     No weights are loaded. Raises PlanError where the victim has no labels (None), is an endpoint whose
     weights are wanted, or the other classifier has other labels; HarnessError where it is none.
@@ -41,7 +43,7 @@ def chosen_draft(spec: str, keep: int | None, labels: Sequence[str] | None, vict
                 f"{', '.join(labels)}: the same are needed in the same order."
             )
         return ModelDraft(model=spec, **kept)
-    if is_endpoint(victim):
+    if spec != "excerpts" and is_endpoint(victim):
         lacking = "gradient" if spec == "gradient" else "weights"
         raise PlanError(
             f"{victim} does not give its {lacking}. Name a classifier with the same labels as --draft, "

@@ -470,6 +470,16 @@ def test_an_endpoint_has_nothing_of_its_own_to_draft_by(
     assert f"does not give its {lacks}" in capsys.readouterr().err
 
 
+def test_excerpts_are_on_record_and_short_texts_are_asked_about_as_they_are(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, before = attack(model, tmp_path, capsys)
+    summary, after = attack(model, tmp_path, capsys, "--draft", "excerpts")
+    draft = summary["recipe"]["parameters"]["draft"]  # type: ignore[index]
+    assert draft == {"kind": "ExcerptDraft", "keep": 1, "words": 32, "ranked": 16}
+    assert {i: o.status for i, o in before.items()} == {i: o.status for i, o in after.items()}
+
+
 @pytest.mark.slow
 def test_a_draft_whose_weights_changed_stops_a_resumed_run(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

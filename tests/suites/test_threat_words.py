@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from attacks.drafts import GradientDraft, ModelDraft, RoundedDraft
+from attacks.excerpts import ExcerptDraft
 from attacks.protocols import FIRST_ORDER, RELAXED, TOKEN_GRADIENTS, TRIGGER
 from attacks.recipes import load, names
 from reports import threat
@@ -30,8 +31,9 @@ def test_an_attack_is_white_box_where_it_cannot_go_without_the_weights(name: str
         (GradientDraft(), "atlas-t0043-000"),
         (RoundedDraft(), "atlas-t0043-000"),
         (ModelDraft(model="m"), "atlas-t0043-001"),
+        (ExcerptDraft(), "atlas-t0043-001"),
     ],
-    ids=("gradient", "rounded", "another model"),
+    ids=("gradient", "rounded", "another model", "excerpts"),
 )
 def test_a_draft_of_the_weights_is_knowledge_of_them(draft: Any, technique: str) -> None:
     parameters = json.loads(json.dumps(load("deepwordbug").drafted(draft).parameters()))
