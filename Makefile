@@ -39,6 +39,7 @@ bench-attacks: $(VENV)/.installed-test  ## campaigns beside the models' own time
 	$(BIN)/python benchmarks/against_textattack.py models/rt-plain --join 12 -n 4 --installed 0 --recipes deepwordbug --draft gradient
 	$(BIN)/python benchmarks/against_textattack.py models/rt-plain -n 60 --installed 0 --draft bfloat16
 	$(BIN)/python benchmarks/drafting.py models/rt-plain
+	$(BIN)/python benchmarks/drafting.py models/rt-plain --join 12 -n 8 --recipes deepwordbug,pwws --draft excerpts --keep 1 --pairs 1
 	$(BIN)/python benchmarks/ensemble.py models/rt-plain
 	$(BIN)/python benchmarks/memory.py
 

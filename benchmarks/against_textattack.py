@@ -1,7 +1,7 @@
 """Campaigns beside TextAttack's own loop, on the same model, examples, lexicons and parameters:
 
     python benchmarks/against_textattack.py MODEL [--data SOURCE] [-n EXAMPLES] [--installed EXAMPLES]
-        [--join SNIPPETS] [--pairs P] [--recipes NAME,NAME] [--draft gradient|bfloat16]
+        [--join SNIPPETS] [--pairs P] [--recipes NAME,NAME] [--draft gradient|bfloat16|excerpts]
         [--device cuda] [--batch-size ROWS] [--window SEARCHES]
 
 Three ways to run an attack are timed in turn over P pairs, each against ours (`withstand`):
@@ -31,6 +31,7 @@ from attacks.bridge.importing import quiet, textattack
 from attacks.drafts import GradientDraft, RoundedDraft
 from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig, Job, run
+from attacks.excerpts import ExcerptDraft
 from attacks.models import Model
 from attacks.outcomes import Example, Finished, Status
 from attacks.protocols import Draft
@@ -50,7 +51,11 @@ OURS: dict[str, dict[str, Any]] = {
 }
 """Parameters that make a recipe of ours TextAttack's (see tests/attacks/test_fidelity.py)."""
 
-DRAFTS: dict[str, Draft] = {"gradient": GradientDraft(), "bfloat16": RoundedDraft()}
+DRAFTS: dict[str, Draft] = {
+    "gradient": GradientDraft(),
+    "bfloat16": RoundedDraft(),
+    "excerpts": ExcerptDraft(),
+}
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,25 @@
 """What a draft saves, and what it costs in success:
 
     python benchmarks/drafting.py MODEL [--data SOURCE] [-n EXAMPLES] [--join SNIPPETS] [--pairs P]
-        [--recipes NAME,NAME] [--keep K,K]
+        [--recipes NAME,NAME] [--keep K,K] [--draft gradient|bfloat16|excerpts]
 
-Each recipe is run undrafted and drafted by the victim's gradient (`attacks.drafts`), in turn, over P
-pairs. Printed are the seconds of the first / those of the second (mean, smallest, largest), the
-successes of both, the examples that only one of them broke, and the distinct texts asked, an example.
-Leave the machine alone meanwhile.
+Each recipe is run undrafted and drafted (by the victim's gradient where no other draft is named), in
+turn, over P pairs. Printed are the seconds of the first / those of the second (mean, smallest,
+largest), the successes of both, the examples that only one of them broke, and the distinct texts asked,
+an example. Leave the machine alone meanwhile.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from time import perf_counter
 
-from against_textattack import joined
+from against_textattack import DRAFTS, joined
 
 from attacks import recipes
-from attacks.drafts import KEEP, GradientDraft
+from attacks.drafts import KEEP
 from attacks.engine.cache import Cache
 from attacks.engine.scheduler import Job, run
 from attacks.models import Model
@@ -45,6 +46,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=2)
     parser.add_argument("--recipes", default=RECIPES)
     parser.add_argument("--keep", default=str(KEEP))
+    parser.add_argument("--draft", choices=DRAFTS, default="gradient")
     options = parser.parse_args()
     loaded = load_classifier(options.model)
     rows = list(load_split(options.data, labels=loaded.labels).rows)
@@ -72,7 +74,7 @@ def main() -> None:
     for name in options.recipes.split(","):
         plain = recipes.load(name)
         for keep in map(int, options.keep.split(",")):
-            drafted = plain.drafted(GradientDraft(keep))
+            drafted = plain.drafted(replace(DRAFTS[options.draft], keep=keep))
             models = Auxiliaries().load(set(plain.needs))
             mine = equipped(victim, models, [plain, drafted])
             attack(drafted, mine)  # warms up
