@@ -10,6 +10,7 @@ Exit codes: 0 pass · 1 a gate failed · 2 usage, configuration, cannot load · 
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import traceback
@@ -77,10 +78,30 @@ def main() -> None:
 
 def invoke(arguments: list[str]) -> int:
     """Run one command line and return its exit code. Messages go to stderr."""
+    keep_off_stdout("DeepSpeed")
     code = _run(arguments)
     if code == INTERRUPTED:
         _say("Interrupted. What was done is kept; --resume RUN goes on with it.")
     return code
+
+
+def keep_off_stdout(logger: str) -> None:
+    """What a library would log on stdout goes to stderr: the former may be read by a program.
+
+    transformers imports DeepSpeed wherever it is installed, and that tells stdout which device it found.
+    """
+    found = logging.getLogger(logger)
+    if not any(isinstance(f, _Elsewhere) for f in found.filters):
+        found.addFilter(_Elsewhere())
+
+
+class _Elsewhere(logging.Filter):
+    """Lets nothing through to the logger's own handlers, and says it on stderr."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """See `logging.Filter.filter`."""
+        _say(f"{record.name}: {record.getMessage()}")
+        return False
 
 
 def _run(arguments: list[str]) -> int:

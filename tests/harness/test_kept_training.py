@@ -111,6 +111,7 @@ def test_every_objective_trains_the_adapter(
     check_trained(model, started(method), tmp_path, "bert")
 
 
+@pytest.mark.slow
 @pytest.mark.smoke
 @pytest.mark.parametrize(("kind", "method"), [w for w in WORKS if not tiny.embeds_twice(w[0])])
 def test_every_architecture_is_trained_against_an_adversary(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from attacks.resources import registry
-from suites.cli import invoke, printable
+from suites.cli import invoke, keep_off_stdout, printable
 
 PLAN = """
 name = "p"
@@ -134,3 +135,21 @@ def test_every_attack_declares_its_source_and_deviations(
 
 def test_messages_show_control_characters_as_escapes() -> None:
     assert printable("a\x1b[31mred\u202ebidi\n") == "a\\x1b[31mred\\u202ebidi\n"
+
+
+def test_what_a_library_logs_on_stdout_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    invoke(["--version"])
+    keep_off_stdout("a library")
+    capsys.readouterr()
+    for name in (
+        "DeepSpeed",
+        "a library",
+    ):  # each makes its handler after that, when it is imported
+        logger = logging.getLogger(name)
+        handler = logging.StreamHandler(sys.stdout)
+        logger.addHandler(handler)
+        logger.warning("found %s", "no device")
+        logger.removeHandler(handler)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == "DeepSpeed: found no device\na library: found no device\n"
