@@ -53,11 +53,11 @@ def put_in(model: Any, settings: Adapter) -> None:
 def check_kept(model: Any, config: Train) -> None:
     """Raise HarnessError for settings under which an adapter that the model brings would be left out."""
     has = kept_method(model)
-    if has is not None and (way := dividing.asked()):
+    if has is not None and dividing.asked() == dividing.DEEPSPEED:
         raise HarnessError(
             f"The model that training starts from has an adapter ('{has}'), which is not trained with "
-            f"weights that {way} divides. Processes that share the batches alone do: `accelerate launch "
-            "--multi_gpu`, torchrun."
+            "weights that DeepSpeed divides. FSDP trains it, and so do processes that share the batches "
+            "alone: `accelerate launch --multi_gpu`, torchrun."
         )
     if has != "prefix":
         return

@@ -65,10 +65,10 @@ def check_divided(config: Train) -> None:
         "Allowed beside it: processes that share the batches alone (`accelerate launch --multi_gpu`, "
         "torchrun); an adapter, gradient_checkpointing or precision save memory there."
     )
-    if config.adapter and config.adapter.method in KEPT:
+    if way == dividing.DEEPSPEED and config.adapter and config.adapter.method in KEPT:
         raise HarnessError(
-            f"adapter.method '{config.adapter.method}' stays in the model, which is not done with "
-            f"weights that {way} divides. {helps}"
+            f"adapter.method '{config.adapter.method}' stays in the model, and DeepSpeed takes apart "
+            f"what it is made of before the model asks for it. FSDP does not. {helps}"
         )
     for chosen in config.objective:
         made = objectives.load(chosen.name, chosen.parameters)

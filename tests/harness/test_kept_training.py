@@ -293,14 +293,14 @@ def test_another_adapter_is_refused_before_a_step(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_weights_that_are_divided_are_refused(
+def test_weights_that_deepspeed_divides_are_refused(
     method: AdapterMethod, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dividing, "asked", lambda: "FSDP")
+    monkeypatch.setattr(dividing, "asked", lambda: dividing.DEEPSPEED)
     settings = tiny.settings(tmp_path / "m", adapter=asked_for(method))
     with pytest.raises(HarnessError, match=f"'{method}' stays in the model"):
         check_divided(settings)
-    with pytest.raises(HarnessError, match="not trained with weights that FSDP divides"):
+    with pytest.raises(HarnessError, match="not trained with weights that DeepSpeed divides"):
         check_kept(adapted("bert", method), tiny.settings(tmp_path / "m"))
 
 
