@@ -14,11 +14,9 @@ from harness.training_plan import Adapter, AdapterMethod, Train
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("method", "at_least"), [("prefix", 0.70), ("prompt", 0.60), ("bottleneck", 0.75)]
-)
+@pytest.mark.parametrize(("method", "at_least"), [("prefix", 0.70), ("bottleneck", 0.75)])
 def test_reviews_are_learnt(method: AdapterMethod, at_least: float, tmp_path: Path) -> None:
-    """Where 57% of the validation texts are of one class."""
+    """Where 57% of the validation texts are of one class. (A prompt comes to 67%, in as long again.)"""
     data = {"source": "bundle:rotten-tomatoes", "group": "movie", "train_limit": 1600}
     raw = {
         "name": "reviews",
