@@ -27,7 +27,7 @@ from harness.adapter_files import (
     positive,
     read_adapter,
 )
-from harness.errors import HarnessError, in_words
+from harness.errors import HarnessError, in_words, reason_of
 from harness.kept_adapters import adapter_state
 from harness.loading import quiet
 from harness.model_files import ModelFacts, check_model_folder, fetch, resolve
@@ -274,7 +274,6 @@ def _explained(adapter: AdapterFiles) -> Iterator[None]:
             yield
     # Its configuration may hold anything, and peft takes it as it is.
     except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise HarnessError(
-            f"The adapter in {adapter.folder} cannot be loaded: {reason.rstrip('.')}."
+            f"The adapter in {adapter.folder} cannot be loaded: {reason_of(error)}."
         ) from error

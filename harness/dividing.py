@@ -151,7 +151,7 @@ class Engine:
 
     DeepSpeed takes a pass back through what its engine returned for the gradients of a step, although a
     gradient of perturbations alone was asked for. So passes go through the model inside, and those
-    that are for the weights are announced (`engine.backward` does that itself before DeepSpeed 0.18).
+    that are for the weights are announced by what the engine itself calls (DeepSpeed 0.19.8).
 
     Attributes:
         model: what passes go through.

@@ -25,6 +25,12 @@ def in_words(names: Iterable[str], limit: int = 12) -> str:
     return ", ".join(listed[:limit]) + more
 
 
+def reason_of(error: BaseException) -> str:
+    """What a library's error says, as a line without its full stop; its name where it says nothing."""
+    said = str(error).strip()
+    return said.splitlines()[0].rstrip(".") if said else type(error).__name__
+
+
 def row_numbers(rows: Sequence[int], limit: int = 5) -> str:
     """ "row 3" or "rows 3, 8 and 2 more": row numbers count from 1, a header line not included."""
     more = f" and {len(rows) - limit:,} more" if len(rows) > limit else ""

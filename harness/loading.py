@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, reason_of
 
 
 def load_tokenizer(folder: Path, trust_remote_code: bool) -> Any:
@@ -53,8 +53,7 @@ def _explained(folder: Path, what: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise HarnessError(f"{what} in {folder} cannot be loaded: {reason.rstrip('.')}.") from error
+        raise HarnessError(f"{what} in {folder} cannot be loaded: {reason_of(error)}.") from error
     except SafetensorError as error:
         raise HarnessError(f"{what} in {folder} cannot be loaded: {error}.") from error
 

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from harness import bundles
 from harness.adapter_files import BASE, CONFIG, WEIGHTS, AdapterFiles, is_adapter
-from harness.errors import HarnessError, did_you_mean, in_words
+from harness.errors import HarnessError, did_you_mean, in_words, reason_of
 
 ModelKind = Literal["bundle", "folder", "hub"]
 
@@ -146,10 +146,9 @@ def fetch(source: ModelSource, *, weights: bool, trust_remote_code: bool = False
     except HarnessError:
         raise
     except Exception as error:  # every kind of network and naming trouble the hub client has
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise HarnessError(
             f"'{source.spec}' is no folder here, and as a Hugging Face id it cannot be fetched: "
-            f"{reason.rstrip('.')}."
+            f"{reason_of(error)}."
         ) from None
     return Path(folder)
 

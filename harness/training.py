@@ -192,8 +192,10 @@ def train(
         guide = frozen(model, teacher, device)
     adapt(model.model, config.adaptation, seed)
     adapted = Adapted(model.model, config.adapter, seed) if config.adapter else None
-    trained = copy.deepcopy(model.model) if dividing.asked() else model.model
-    mirror = dividing.Mirror(model.model, trained) if dividing.asked() else None
+    trained, mirror = model.model, None
+    if dividing.asked():
+        trained = copy.deepcopy(model.model)
+        mirror = dividing.Mirror(model.model, trained)
     rows = [Row(e, x.label, t) for e, x, t in zip(encodings, train, targets, strict=True)]
     if config.balance == "oversample":
         rows = oversampled(rows, seed)

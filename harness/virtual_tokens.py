@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from attacks.victims.embedding import called_embedding
 from attacks.victims.transformer import evaluating
-from harness.errors import HarnessError
+from harness.errors import HarnessError, reason_of
 
 Method = Literal["prefix", "prompt"]
 NAME = "virtual_tokens"
@@ -142,8 +142,7 @@ def attach(model: Any, made: VirtualTokens) -> None:
     try:
         prove(model, made)
     except (TypeError, ValueError, RuntimeError, IndexError, AttributeError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise HarnessError(f"{_refused(model, made.method)}: {reason}") from error
+        raise HarnessError(f"{_refused(model, made.method)}: {reason_of(error)}") from error
 
 
 def drawn(model: Any, method: Method, tokens: int) -> VirtualTokens:

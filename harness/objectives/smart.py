@@ -53,10 +53,9 @@ class SMART:
 
     def undivided(self, way: str, accumulate: int) -> str:
         """See `Undivided.undivided`."""
-        return (
-            "a whole copy of earlier weights answers beside them (proximal = 0 keeps none)"
-            * bool(self.proximal)
-        )
+        if not self.proximal:
+            return ""
+        return "a whole copy of earlier weights answers beside them (proximal = 0 keeps none)"
 
     def before_step(self, course: Course) -> None:
         """See `Remembering.before_step`: the slow copy follows the weights."""
