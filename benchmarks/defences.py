@@ -1,6 +1,6 @@
 """The defence table: every way to train, on the same data, under the same attacks.
 
-    python benchmarks/defences.py [--jobs N] [--data NAME] [--only DEFENCE,DEFENCE] [--device cuda]
+    python benchmarks/defences.py [--jobs N] [--data NAME] [--only DEFENCE]… [--device cuda]
 
 trains each defence of `defences.toml` for each seed and audits it, in run folders below `runs/defences`.
 What is finished is not run again, and what was interrupted goes on where it stopped. At the end
@@ -136,18 +136,21 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--jobs", type=int, default=1, help="trainings and audits at once")
     parser.add_argument("--data", help="this data set alone")
-    parser.add_argument("--only", help="these defences alone, with commas between")
+    parser.add_argument(
+        "--only", action="append", help="this defence alone; several times for more"
+    )
     parser.add_argument("--seeds", type=int, help="so many seeds alone")
     parser.add_argument("--device", help="of audits; training takes a GPU where there is one")
     parser.add_argument("--batch-size", type=int, default=64, help="texts at once in an attack")
     parser.add_argument("--grid", type=Path, default=HERE / "defences.toml")
     given = parser.parse_args(arguments)
     grid = tomllib.loads(given.grid.read_text(encoding="utf-8"))
-    wanted = given.only.split(",") if given.only else None
+    if unknown := set(given.only or ()) - {defence["name"] for defence in grid["defences"]}:
+        parser.error(f"No such defence: {', '.join(sorted(unknown))}. {given.grid} names them.")
     todo = [
         cell
         for cell in cells(grid)
-        if (wanted is None or cell.defence in wanted)
+        if (given.only is None or cell.defence in given.only)
         and given.data in (None, cell.data)
         and (given.seeds is None or cell.seed < given.seeds)
     ]
