@@ -1,5 +1,7 @@
 """Drafts: cheap guesses at what the victim would say, so that it is asked about less.
 
+One of them, `ExactDraft`, asks the victim itself and spares the models of the constraints.
+
 A draft ranks the rewrites of a word and the words of a text; only the most promising are then put to
 the victim, which alone decides what is kept and what succeeds. Recipes are drafted on request
 (`attacks.recipe.Recipe.drafted`), and their parameters say so.
@@ -9,10 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import ClassVar
 
 from attacks.engine.attempt import Attempt
 from attacks.errors import AttackError
-from attacks.protocols import DRAFT, GRADIENT_DRAFT, ROUNDED_DRAFT, Ask, Steps
+from attacks.protocols import DRAFT, GRADIENT_DRAFT, ROUNDED_DRAFT, VICTIM, Ask, Steps
 from attacks.questions import Floats, Slopes
 from attacks.rounding import comparable, softmax
 from attacks.text import Candidate, changed_between
@@ -21,6 +25,10 @@ KEEP = 2
 """Rewrites of a word that the victim is asked about. With 1 attacks are weaker; with 3 or 4 they ask
 more and break no more (benchmarks/drafting.py).
 """
+HALF = 0.5
+"""What constraints must let pass for a guess to be worth its while: it costs less than the victim."""
+SELDOM = 0.25
+"""What they must let pass in any case: to look for one that does in every fourth takes four."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,9 @@ class GradientDraft:
     Attributes:
         keep: rewrites of a word that the victim is asked about.
     """
+
+    least_passing: ClassVar[float] = HALF
+    exact: ClassVar[bool] = False
 
     keep: int = KEEP
 
@@ -86,6 +97,9 @@ class ModelDraft:
         model, fingerprint: which one it is, for the records.
     """
 
+    least_passing: ClassVar[float] = HALF
+    exact: ClassVar[bool] = False
+
     keep: int = KEEP
     model: str = ""
     fingerprint: str = ""
@@ -126,6 +140,9 @@ class RoundedDraft:
         keep: rewrites of a word that the victim is asked about.
     """
 
+    least_passing: ClassVar[float] = HALF
+    exact: ClassVar[bool] = False
+
     keep: int = 1
 
     def __post_init__(self) -> None:
@@ -150,6 +167,62 @@ class RoundedDraft:
     def weights(self, attempt: Attempt, probes: Mapping[int, Candidate]) -> Steps[dict[int, float]]:
         """See `attacks.protocols.Draft.weights`: the goal's score of the text without the word."""
         return (yield from _weighed(attempt, probes, self.needs))
+
+
+@dataclass(frozen=True)
+class ExactDraft:
+    """The victim itself, so that constraints with a model are asked only of what it ranks best.
+
+    The search, the texts and what breaks are those without a draft; what is saved is the time of a
+    sentence encoder, and what it costs are queries, of rewrites that are inadmissible. Where the
+    constraints turn much away, they go first as ever. It needs a recipe that has such constraints and
+    whose search keeps the best rewrite of a word or none; with a query budget less is tried.
+
+    Attributes:
+        keep: rewrites of a word that are looked for (the search takes one).
+        constraint_cost: what the models of the constraints cost a text, in the victim's answers.
+    """
+
+    exact: ClassVar[bool] = True
+
+    keep: int = 1
+    constraint_cost: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check(self.keep)
+
+    @property
+    def needs(self) -> str:
+        """See `attacks.protocols.Draft.needs`: no model beside the victim."""
+        return VICTIM
+
+    @property
+    def trusted(self) -> bool:
+        """It is: the victim itself has turned away what it keeps back."""
+        return True
+
+    @property
+    def least_passing(self) -> float:
+        """See `attacks.protocols.Draft.least_passing`.
+
+        Of n candidates, of which a share p pass, constraints that go first cost n of their answers and
+        p n of the victim's; those that go last cost n of the victim's and about 1 / p of theirs. With
+        many candidates that is less where p > 1 - `constraint_cost`.
+        """
+        return max(1 - self.constraint_cost, SELDOM)
+
+    def order(
+        self, attempt: Attempt, candidates: Sequence[Candidate], current: Candidate
+    ) -> Steps[list[Candidate]]:
+        """See `attacks.protocols.Draft.order`: without those that the search would not keep."""
+        before, *scored = yield from attempt.score([current, *candidates], probing=True)
+        better = [found for found in scored if found.succeeded or found.score > before.score]
+        return [found.candidate for found in sorted(better, key=attrgetter("rank"), reverse=True)]
+
+    def weights(self, attempt: Attempt, probes: Mapping[int, Candidate]) -> Steps[dict[int, float]]:
+        """See `attacks.protocols.Draft.weights`: as without a draft."""
+        scored = yield from attempt.score(list(probes.values()), probing=True)
+        return {index: found.score for index, found in zip(probes, scored, strict=True)}
 
 
 def _ordered(

@@ -10,7 +10,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import ClassVar
 
+from attacks.drafts import HALF
 from attacks.engine.attempt import Attempt
 from attacks.errors import AttackError
 from attacks.goals import Targeted, Untargeted
@@ -42,6 +44,9 @@ class ExcerptDraft:
         words: of an excerpt, about.
         ranked: words that are ranked in the text.
     """
+
+    least_passing: ClassVar[float] = HALF
+    exact: ClassVar[bool] = False
 
     keep: int = 1
     words: int = 32

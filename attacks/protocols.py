@@ -303,6 +303,14 @@ class Draft(Protocol):
     def needs(self) -> str:
         """Name of the model that is asked."""
 
+    @property
+    def least_passing(self) -> float:
+        """The share of candidates that constraints with a model must let pass, or they go first."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether it changes no outcome of a search that takes the best rewrite of a word or none."""
+
     def order(
         self, attempt: Attempt, candidates: Sequence[Candidate], current: Candidate
     ) -> Steps[list[Candidate]]:

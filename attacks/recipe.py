@@ -121,12 +121,24 @@ class Recipe:
         """Whether there is something that a draft could save."""
         return isinstance(self.search, Composed) or getattr(self.search, "drafts", False)
 
+    @property
+    def _constrained_greedy(self) -> bool:
+        """Whether models of constraints are asked about rewrites of which the search keeps one."""
+        dear = any(not isinstance(constraint, Constraint) for constraint in self.constraints)
+        return dear and getattr(self.search, "greedy", False)
+
     def drafted(self, draft: Draft) -> Recipe:
         """The same recipe, in which the victim is asked only about what `draft` finds promising.
 
-        Raises AttackError where its search asks about nothing that could be left out, or its goal has no
-        gradient and the draft is one.
+        Raises AttackError where its search asks about nothing that could be left out, its goal has no
+        gradient and the draft is one, or the draft is exact and would not be.
         """
+        if draft.exact and not self._constrained_greedy:
+            raise AttackError(
+                f"The attack '{self.name}' cannot be drafted exactly: that takes constraints that ask a "
+                "model, and a search that keeps the best rewrite of a word or none, such as "
+                "textfooler's. Run it with another draft, or without."
+            )
         search = self.search
         if isinstance(search, Composed):
             search = search.drafted(draft)

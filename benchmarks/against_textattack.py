@@ -1,7 +1,7 @@
 """Campaigns beside TextAttack's own loop, on the same model, examples, lexicons and parameters:
 
     python benchmarks/against_textattack.py MODEL [--data SOURCE] [-n EXAMPLES] [--installed EXAMPLES]
-        [--join SNIPPETS] [--pairs P] [--recipes NAME,NAME] [--draft gradient|bfloat16|excerpts]
+        [--join SNIPPETS] [--pairs P] [--recipes NAME,NAME] [--draft gradient|bfloat16|excerpts|exact]
         [--device cuda] [--batch-size ROWS] [--window SEARCHES]
 
 Three ways to run an attack are timed in turn over P pairs, each against ours (`withstand`):
@@ -28,7 +28,7 @@ import numpy as np
 from attacks import recipes
 from attacks.bridge import VictimWrapper, recipe, stand_ins
 from attacks.bridge.importing import quiet, textattack
-from attacks.drafts import GradientDraft, RoundedDraft
+from attacks.drafts import ExactDraft, GradientDraft, RoundedDraft
 from attacks.engine.cache import Cache
 from attacks.engine.scheduler import EngineConfig, Job, run
 from attacks.excerpts import ExcerptDraft
@@ -55,6 +55,7 @@ DRAFTS: dict[str, Draft] = {
     "gradient": GradientDraft(),
     "bfloat16": RoundedDraft(),
     "excerpts": ExcerptDraft(),
+    "exact": ExactDraft(),
 }
 
 

@@ -1,7 +1,7 @@
 """What a draft saves, and what it costs in success:
 
     python benchmarks/drafting.py MODEL [--data SOURCE] [-n EXAMPLES] [--join SNIPPETS] [--pairs P]
-        [--recipes NAME,NAME] [--keep K,K] [--draft gradient|bfloat16|excerpts]
+        [--recipes NAME,NAME] [--keep K,K] [--draft gradient|bfloat16|excerpts|exact]
 
 Each recipe is run undrafted and drafted (by the victim's gradient where no other draft is named), in
 turn, over P pairs. Printed are the seconds of the first / those of the second (mean, smallest,

@@ -79,7 +79,9 @@ def attack_run(
         check_answers(recipe, None)
     draft = None
     if request.draft is not None:
-        draft = chosen_draft(request.draft, request.draft_keep, labels, request.model)
+        draft = chosen_draft(
+            request.draft, request.draft_keep, labels, request.model, request.query_budget
+        )
         recipe.drafted(draft)
     examples = _examples(request, labels)
     if remote is not None and cache is not None:
@@ -104,8 +106,11 @@ def attack_run(
         victim = remote or _loaded(request, labels, folder, device)
         models = request.auxiliaries.load(recipe.needs, device)
         if draft is not None:
-            draft, beside = loaded_draft(draft, labels, device, request.max_length or LONGEST)
-            recipe, models = recipe.drafted(draft), {**models, **beside}
+            length = request.max_length or LONGEST
+            draft, models = loaded_draft(
+                draft, victim, models, labels=labels, device=device, max_length=length
+            )
+            recipe = recipe.drafted(draft)
         collector = Collector(
             folder,
             Target(victim, [], chosen, [], chosen, []),

@@ -68,17 +68,18 @@ def attack(
     draft: Annotated[
         str | None,
         typer.Option(
-            metavar="gradient|bfloat16|excerpts|MODEL",
+            metavar="gradient|bfloat16|excerpts|exact|MODEL",
             help="What guesses which rewrites are worth a query: the model's own gradient, a copy of it "
             "in half the bits, the model asked about excerpts of a long text, or another classifier "
-            "with its labels. The model alone decides what succeeds (default: it is asked about all).",
+            "with its labels; `exact` guesses nothing and asks the sentence encoder about the best "
+            "alone. The model decides what succeeds (default: it is asked about all that is allowed).",
         ),
     ] = None,
     draft_keep: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Rewrites of a word that a draft keeps at first (default: 2; bfloat16 and excerpts 1).",
+            help="Rewrites of a word that a draft keeps at first (default: 1; gradient and MODEL 2).",
         ),
     ] = None,
     similarity: Annotated[

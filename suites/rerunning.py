@@ -161,8 +161,11 @@ def _of_attack(run: RunFolder, spec: str, device: str | None) -> Setting:
     models = _beside(request.auxiliaries, [recipe], device)
     if request.draft is not None:
         draft = chosen_draft(request.draft, request.draft_keep, labels, spec)
-        draft, own = loaded_draft(draft, labels, device, request.max_length or LONGEST)
-        recipe, models = recipe.drafted(draft), {**models, **own}
+        length = request.max_length or LONGEST
+        draft, models = loaded_draft(
+            draft, victim, models, labels=labels, device=device, max_length=length
+        )
+        recipe = recipe.drafted(draft)
     recipes = {recipe.name: recipe}
     return Setting(victim, recipes, models, request.text, request.seed, None)
 

@@ -25,10 +25,12 @@ class Strictness:
         self.asked += asked
         self.passed += passed
 
-    @property
-    def strict(self) -> bool:
-        """Whether most were inadmissible, so that it was in vain to rank them."""
-        return 2 * self.passed < self.asked
+    def stricter(self, least: float) -> bool:
+        """Whether a smaller share than `least` passes, as far as can be told: to rank is in vain then.
+
+        Until more is known one of two is taken to pass.
+        """
+        return self.passed + 1 < least * (self.asked + 2)
 
 
 def promising(
@@ -37,7 +39,7 @@ def promising(
     """As many admissible candidates as the draft keeps, in the order in which they were proposed.
 
     Constraints that need a model are asked only of what the draft finds promising, unless they turn
-    most of that away: then the draft is asked only of what they allow. The same are kept either way.
+    too much of that away: then the draft is asked only of what they allow. The same are kept either way.
     """
     constraints = attempt.recipe.constraints
     plain = tuple(c for c in constraints if isinstance(c, Constraint))
@@ -46,7 +48,7 @@ def promising(
     if len(cheap) <= draft.keep:
         return (yield from attempt.admissible(cheap, current, dear))
     attempt.left_out = not draft.trusted
-    if attempt.strictness.strict:
+    if attempt.strictness.stricter(draft.least_passing):
         allowed = yield from attempt.admissible(cheap, current, dear)
         attempt.strictness.note(len(cheap), len(allowed))
         if len(allowed) <= draft.keep:

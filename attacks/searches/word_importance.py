@@ -33,6 +33,7 @@ class WordImportance:
     """
 
     drafts: ClassVar[bool] = True
+    greedy: ClassVar[bool] = True
 
     ranking: Ranking
     then: ModelTransformation | None = None

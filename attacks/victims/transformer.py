@@ -67,6 +67,13 @@ class TransformersModel:
         """SHA-256 of the weights, and the length at which texts are cut."""
         return f"{self._fingerprint}:{self._max_length}"
 
+    @property
+    def weights(self) -> int:
+        """How many there are outside of embeddings: a pass takes about as long as they are many."""
+        tables = [m for m in self._model.modules() if isinstance(m, torch.nn.Embedding)]
+        looked_up = {id(parameter) for table in tables for parameter in table.parameters()}
+        return sum(p.numel() for p in self._model.parameters() if id(p) not in looked_up)
+
     def encode(self, inputs: Sequence[Inputs]) -> list[Encoding]:
         """Token ids, cut to the maximal length. Lone surrogates are read as U+FFFD."""
         if self._splicer is None:

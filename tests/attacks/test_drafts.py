@@ -295,9 +295,9 @@ def test_where_most_is_inadmissible_the_draft_is_asked_only_of_the_rest(
         needs=("similarity", DRAFT),
     )
     found, asked = [], []
-    for strict in (None, False):
-        if strict is not None:
-            monkeypatch.setattr("attacks.engine.promising.Strictness.strict", strict)
+    for least in (None, 0.0):
+        if least is not None:
+            monkeypatch.setattr(ModelDraft, "least_passing", least)
         draft = Asked(VICTIM)
         models: dict[str, Model] = {"victim": VICTIM, DRAFT: draft, "similarity": Asked(VICTIM)}
         ends = run([Job(Example("x", Text.of("a a a a a"), 1), made)], models)

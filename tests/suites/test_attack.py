@@ -480,6 +480,40 @@ def test_excerpts_are_on_record_and_short_texts_are_asked_about_as_they_are(
     assert {i: o.status for i, o in before.items()} == {i: o.status for i, o in after.items()}
 
 
+def test_an_exact_draft_is_on_record_with_what_it_went_by(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("-n", "4", "--recipe", "textfooler", "--similarity", "bundle:tiny-mlm")
+    _, before = attack(model, tmp_path, capsys, *arguments)
+    summary, after = attack(model, tmp_path, capsys, *arguments, "--draft", "exact")
+    draft = summary["recipe"]["parameters"]["draft"]  # type: ignore[index]
+    cost = draft.pop("constraint_cost")
+    assert draft == {"kind": "ExactDraft", "keep": 1}
+    assert 0 < cost < 0.2  # two layers instead of six, and narrower ones
+    assert {i: o.perturbed for i, o in before.items()} == {i: o.perturbed for i, o in after.items()}
+
+
+@pytest.mark.parametrize(
+    ("victim", "more", "says"),
+    [
+        ("http://127.0.0.1:9/", ("--labels", "rotten,fresh"), "would be asked more"),
+        ("the model", ("--query-budget", "9"), "less would be tried under --query-budget 9"),
+    ],
+)
+def test_an_exact_draft_is_refused_where_it_would_not_be_or_would_not_pay(
+    victim: str,
+    more: tuple[str, ...],
+    says: str,
+    model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ["attack", victim if "//" in victim else str(model), "--data", DATA, *more]
+    arguments += ["--recipe", "textfooler", "--draft", "exact", "-o", str(tmp_path / "runs")]
+    assert invoke(arguments) == 2
+    assert says in " ".join(capsys.readouterr().err.split())
+
+
 @pytest.mark.slow
 def test_a_draft_whose_weights_changed_stops_a_resumed_run(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

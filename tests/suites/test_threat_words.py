@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from attacks.drafts import GradientDraft, ModelDraft, RoundedDraft
+from attacks.drafts import ExactDraft, GradientDraft, ModelDraft, RoundedDraft
 from attacks.excerpts import ExcerptDraft
 from attacks.protocols import FIRST_ORDER, RELAXED, TOKEN_GRADIENTS, TRIGGER
 from attacks.recipes import load, names
@@ -32,11 +32,12 @@ def test_an_attack_is_white_box_where_it_cannot_go_without_the_weights(name: str
         (RoundedDraft(), "atlas-t0043-000"),
         (ModelDraft(model="m"), "atlas-t0043-001"),
         (ExcerptDraft(), "atlas-t0043-001"),
+        (ExactDraft(), "atlas-t0043-001"),
     ],
-    ids=("gradient", "rounded", "another model", "excerpts"),
+    ids=("gradient", "rounded", "another model", "excerpts", "exact"),
 )
 def test_a_draft_of_the_weights_is_knowledge_of_them(draft: Any, technique: str) -> None:
-    parameters = json.loads(json.dumps(load("deepwordbug").drafted(draft).parameters()))
+    parameters = json.loads(json.dumps(load("textfooler").drafted(draft).parameters()))
     assert threat.knows(parameters)[1] == technique
 
 
