@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from attacks.victims.embedding import called_embedding
+from harness.dropout import SharedDropout
 from harness.embedding import EmbeddingTap, unit
 from harness.errors import HarnessError
 from harness.randomness import TorchState
@@ -113,6 +114,7 @@ class StepContext:
     course: Course = field(default_factory=Course)
     counts: bool = True
     _dropout: TorchState | None = field(default=None, init=False)
+    _masks: SharedDropout = field(default_factory=SharedDropout, init=False)
 
     @property
     def mask(self) -> Tensor:
@@ -209,11 +211,16 @@ class StepContext:
 
         What two of them say then differs by their perturbations alone. Nothing happens unless `wanted`.
         """
-        if wanted and self._dropout is None:
+        if not wanted:
+            yield
+            return
+        if self._dropout is None:
             self._dropout = TorchState(self.labels.device)
-        elif wanted and self._dropout is not None:
+        else:
             self._dropout.restore()
-        yield
+        # A GPU draws masks inside of its kernels, in no time.
+        with self._masks if self.labels.device.type == "cpu" else nullcontext():
+            yield
 
 
 @runtime_checkable
