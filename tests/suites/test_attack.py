@@ -491,6 +491,7 @@ def test_an_exact_draft_is_on_record_with_what_it_went_by(
     assert draft == {"kind": "ExactDraft", "keep": 1}
     assert 0 < cost < 0.2  # two layers instead of six, and narrower ones
     assert {i: o.perturbed for i, o in before.items()} == {i: o.perturbed for i, o in after.items()}
+    assert invoke(["replay", str(summary["run"]), max(after)]) == 0
 
 
 @pytest.mark.parametrize(
