@@ -132,7 +132,7 @@ def _results(results: Mapping[str, Any]) -> dict[str, Any]:
     }
     model, data = results["model"], results["data"]
     if model is not None:
-        found["model"] = {key: model[key] for key in (*_MODEL, "repeats") if key in model}
+        found["model"] = {key: model[key] for key in (*_MODEL, "repeats", "labels") if key in model}
         record = model.get("trained") or {}
         trained = {key: record[key] for key in TRAINED if record.get(key) is not None}
         found["model"]["trained"] = {**trained, "data": dict(record.get("data", {}))}

@@ -9,6 +9,7 @@ from reports import cause_tables, checks, excerpts, frozen, outline, scope, tabl
 from reports import wording as w
 from reports.provenance import facts
 from reports.sections import sections
+from reports.sides import label_names
 from reports.view import Chart, ChartRow, Fact, Report, Tile, VerdictView
 
 
@@ -294,10 +295,8 @@ def _single_chart(results: Mapping[str, Any]) -> Chart | None:
 
 
 def labels_of(main: Mapping[str, Any]) -> dict[int, str]:
-    """Label names by number, where the data say them in order."""
-    splits = (main["data"] or {}).get("splits", {})
-    names = next((list(split["labels"]) for split in splits.values()), [])
-    return {number: str(name) for number, name in enumerate(names)}
+    """Label names by number, where the run recorded them."""
+    return {number: str(name) for number, name in enumerate(label_names(main) or ())}
 
 
 def _examples(results: Mapping[str, Any], main: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

@@ -104,7 +104,8 @@ class ModelInfo(TypedDict):
     """The model under test: its files by SHA-256 and what it was trained on.
 
     `seen_edits` are the kinds of edit that the seen attacks make. `repeats` is there where each answer
-    is the mean of so many.
+    is the mean of so many. `labels` are its classes by name, in the order of its answers; a model that
+    writes has none.
     """
 
     name: str
@@ -115,6 +116,7 @@ class ModelInfo(TypedDict):
     seen_edits: NotRequired[list[str]]
     parameters: int | None
     repeats: NotRequired[int]
+    labels: NotRequired[list[str]]
     tested: NotRequired[TestedInfo]
 
 

@@ -89,7 +89,7 @@ class Side:
     @property
     def labels(self) -> tuple[str, ...] | None:
         """The names of the labels in their order; None where the run did not record them."""
-        return next((tuple(split["labels"]) for split in self.splits.values()), None)
+        return label_names(self.results)
 
     def parts(self) -> dict[Part, dict[str, Any]]:
         """The attack results that are compared: all but those on training examples."""
@@ -138,6 +138,13 @@ def title_of(part: Part) -> str:
     if split != "test":
         words.append(f"on {split}")
     return " ".join(words)
+
+
+def label_names(results: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The names of the labels in their order, by the model or its data; None where none are recorded."""
+    named = (results["model"] or {}).get("labels")
+    splits = (results["data"] or {}).get("splits", {})
+    return tuple(named) if named else next((tuple(s["labels"]) for s in splits.values()), None)
 
 
 def _part(attack: Mapping[str, Any]) -> Part:

@@ -102,7 +102,7 @@ def attack_run(
         resume=resume,
     ) as folder:
         if remote is not None:
-            put_on_record(folder, request.model, remote.fingerprint)
+            put_on_record(folder, request.model, remote.fingerprint, labels=request.labels)
         victim = remote or _loaded(request, labels, folder, device)
         models = request.auxiliaries.load(recipe.needs, device)
         if draft is not None:

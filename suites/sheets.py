@@ -121,8 +121,9 @@ def _label_names(run: RunFolder, sheet: Sheet, given: str) -> tuple[str, ...]:
 
 def _recorded(run: RunFolder) -> tuple[str, ...]:
     for event in run.events():
-        if event["event"] == "subject" and event["model"].get("trained"):
-            return tuple(event["model"]["trained"].get("labels") or ())
+        if event["event"] == "subject":
+            model = event["model"]
+            return tuple(model.get("labels") or (model.get("trained") or {}).get("labels") or ())
     return tuple(_plan(run).get("attack", {}).get("labels") or ())
 
 

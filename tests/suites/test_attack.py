@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -492,6 +493,18 @@ def test_an_exact_draft_is_on_record_with_what_it_went_by(
     assert 0 < cost < 0.2  # two layers instead of six, and narrower ones
     assert {i: o.perturbed for i, o in before.items()} == {i: o.perturbed for i, o in after.items()}
     assert invoke(["replay", str(summary["run"]), max(after)]) == 0
+
+
+def test_a_report_of_an_attack_calls_labels_by_their_names(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    summary, outcomes = attack(model, tmp_path, capsys)
+    assert "succeeded" in {outcome.status for outcome in outcomes.values()}  # type: ignore[attr-defined]
+    run = Path(str(summary["run"]))
+    assert json.loads((run / "results.json").read_text())["model"]["labels"] == ["rotten", "fresh"]
+    assert invoke(["report", str(run), "--format", "html"]) == 0
+    page = (run / "report.html").read_text()
+    assert re.search("was (rotten, became fresh|fresh, became rotten)", page)
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,8 @@ def test_an_endpoint_is_attacked_and_its_secret_kept(
     assert summary["counts"]["failed"] == 2
     assert server.secrets == {SECRET}
     assert summary["queries"]["scored"] == sum(map(len, server.bodies))
+    results = json.loads((Path(summary["run"]) / "results.json").read_text())
+    assert results["model"]["labels"] == ["negative", "positive"]
     for path in Path(summary["run"]).iterdir():
         assert SECRET.encode() not in path.read_bytes()
 
