@@ -187,12 +187,17 @@ def seen_attacks(section: Train) -> list[str]:
 
 
 def seen_edits(section: Train) -> list[str]:
-    """The kinds of edit that those attacks make: another attack that makes one is no longer unseen."""
+    """The kinds of edit that those attacks make: another attack that makes one is no longer unseen.
+
+    An objective that trains on mixtures of words makes the edits that lead to those words.
+    """
     from attacks import recipes
     from attacks.recipe import edits
+    from harness import objectives
 
     found = [edits(recipes.load(name).parameters()) for name in seen_attacks(section)]
-    return sorted(frozenset().union(*found))
+    mixed = [getattr(objectives.find(one.name), "edits", ()) for one in section.objective]
+    return sorted(frozenset().union(*found, *mixed))
 
 
 def model_record(spec: str) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from attacks.resources.registry import INFLECTIONS, LEXICON, VECTORS
+from attacks.transformations import EmbeddingNeighbours
 from harness.objectives.base import StepContext
 from harness.objectives.divergences import each_kl, kl
 from harness.objectives.hulls import Hull, hull
@@ -36,6 +37,7 @@ class ASCC:
     """
 
     resources: ClassVar[tuple[str, ...]] = (VECTORS, LEXICON, INFLECTIONS)
+    edits: ClassVar[tuple[str, ...]] = (EmbeddingNeighbours.__name__,)
 
     beta: float = 4.0
     alpha: float = 10.0

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from attacks.resources.registry import INFLECTIONS, LEXICON, VECTORS
+from attacks.transformations import EmbeddingNeighbours
 from harness.errors import HarnessError
 from harness.objectives.base import StepContext
 from harness.objectives.hulls import Hull, hull
@@ -38,6 +39,7 @@ class DNE:
     """
 
     resources: ClassVar[tuple[str, ...]] = (VECTORS, LEXICON, INFLECTIONS)
+    edits: ClassVar[tuple[str, ...]] = (EmbeddingNeighbours.__name__,)
 
     alpha: float = 1.0
     decay: float = 0.5

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from attacks import recipes
 from attacks.recipe import edits
+from harness.session import seen_attacks, seen_edits
+from harness.training_plan import Train
 from reports.named import estimates
 from reports.statistics import rate
 from suites.findings import _seen
@@ -70,6 +74,15 @@ def test_an_attack_whose_edits_were_trained_on_is_seen() -> None:
     model = {"seen_attacks": ["gradient-step"], "seen_edits": known}
     tried = campaigns("pwws", "deepwordbug", "textfooler", "gradient-step")
     assert _seen(model, tried) == {"pwws", "deepwordbug", "gradient-step"}
+
+
+@pytest.mark.parametrize("name", ["ascc", "dne", "fgm"])
+def test_an_objective_that_mixes_an_attack_s_words_has_seen_it(name: str) -> None:
+    """TextFooler and the two draw on one table of neighbours."""
+    section = Train.model_validate({"output": "m", "objective": {"name": name}})
+    model = {"seen_attacks": seen_attacks(section), "seen_edits": seen_edits(section)}
+    tried = campaigns("pwws", "deepwordbug", "textfooler", "iga")
+    assert _seen(model, tried) == (set() if name == "fgm" else {"textfooler", "iga"})
 
 
 def test_a_model_of_unknown_training_has_seen_nothing() -> None:
