@@ -24,6 +24,9 @@ Status = Literal["ok", "warn", "fail"]
 DISTRIBUTION = "withstand"
 PACKAGES = ("attacks", "harness", "reports", "suites")
 
+BFLOAT16 = ("amx_bf16", "avx512_bf16", "bf16", "sve_bf16")
+"""What processors that multiply in bfloat16 call it: Intel and AMD, and ARM."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -122,7 +125,15 @@ def check_devices() -> tuple[Finding, ...]:
     if torch.backends.mps.is_available():
         devices.append("mps")
     detail = ", ".join([*devices, "cpu"])
-    return (Finding("devices", "ok", detail), check_threads(torch.get_num_threads(), _processors()))
+    return (
+        Finding("devices", "ok", detail),
+        check_threads(torch.get_num_threads(), _processors()),
+        *(
+            [check_bfloat16(tell())]
+            if (tell := getattr(torch.cpu, "get_capabilities", None))
+            else ()
+        ),
+    )
 
 
 def check_threads(threads: int, processors: int) -> Finding:
@@ -138,6 +149,21 @@ def check_threads(threads: int, processors: int) -> Finding:
         )
         return Finding("threads", "warn", detail, advice)
     return Finding("threads", "ok", detail)
+
+
+def check_bfloat16(capabilities: Mapping[str, object]) -> Finding:
+    """Whether half as many bits save time on this processor.
+
+    Args:
+        capabilities: as `torch.cpu.get_capabilities` has them.
+    """
+    found = [name for name in BFLOAT16 if capabilities.get(name)]
+    pays = 'precision = "bfloat16" in a plan and --draft bfloat16'
+    if found:
+        return Finding(
+            "bfloat16", "ok", f"the processor multiplies in it ({found[0]}): {pays} save time"
+        )
+    return Finding("bfloat16", "ok", f"the processor does not multiply in it: {pays} cost time")
 
 
 def check_bundles() -> tuple[Finding, ...]:

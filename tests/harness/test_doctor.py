@@ -35,6 +35,18 @@ def test_more_threads_than_processors_are_a_warning() -> None:
     assert doctor.check_threads(2, 2).status == "ok"
 
 
+@pytest.mark.parametrize(
+    ("capabilities", "says"),
+    [
+        ({"amx_bf16": True, "avx512_bf16": True}, "multiplies in it (amx_bf16)"),
+        ({"amx_bf16": False, "avx512_bf16": False, "avx2": True}, "does not multiply in it"),
+        ({"neon": True, "bf16": True}, "multiplies in it (bf16)"),
+    ],
+)
+def test_whether_bfloat16_pays_is_told(capabilities: dict[str, object], says: str) -> None:
+    assert says in doctor.check_bfloat16(capabilities).detail
+
+
 def test_another_distribution_with_our_names_is_found() -> None:
     (finding,) = doctor.check_clashes(owners={"reports": ["withstand", "reporting-tools"]})
     assert finding.status == "fail"
