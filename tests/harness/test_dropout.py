@@ -29,7 +29,11 @@ CALLS = st.lists(
 
 
 def passes(
-    calls: list[tuple[str, int, float]], how: AbstractContextManager[Any], times: int, inplace: bool
+    calls: list[tuple[str, int, float]],
+    how: AbstractContextManager[Any],
+    times: int,
+    inplace: bool,
+    kind_of_number: torch.dtype,
 ) -> list[Tensor]:
     """So many passes from one random state; what they gave, the gradients and the state after each."""
     torch.manual_seed(7)
@@ -41,7 +45,8 @@ def passes(
                 if kind == "other draw":
                     found.append(torch.rand(size))
                     continue
-                given_to = torch.linspace(-1, 1, size * 3).view(size, 3).requires_grad_()
+                given_to = torch.linspace(-1, 1, size * 3, dtype=kind_of_number).view(size, 3)
+                given_to.requires_grad_()
                 given_on = given_to * 1.0
                 out = dropout(given_on, p, True, inplace)
                 out.square().sum().backward()  # type: ignore[no-untyped-call]
@@ -51,12 +56,17 @@ def passes(
     return found
 
 
-@given(CALLS, st.integers(1, 3), st.booleans())
+@given(
+    CALLS,
+    st.integers(1, 3),
+    st.booleans(),
+    st.sampled_from([torch.float32, torch.bfloat16, torch.float64]),
+)
 def test_nothing_is_changed_by_it(
-    calls: list[tuple[str, int, float]], times: int, inplace: bool
+    calls: list[tuple[str, int, float]], times: int, inplace: bool, kind_of_number: torch.dtype
 ) -> None:
-    drawn = passes(calls, nullcontext(), times, inplace)
-    shared = passes(calls, SharedDropout(), times, inplace)
+    drawn = passes(calls, nullcontext(), times, inplace, kind_of_number)
+    shared = passes(calls, SharedDropout(), times, inplace, kind_of_number)
     assert all(map(torch.equal, drawn, shared))
 
 
