@@ -43,6 +43,8 @@ class GradientDraft:
         keep: rewrites of a word that the victim is asked about.
     """
 
+    needs: ClassVar[str] = GRADIENT_DRAFT
+    trusted: ClassVar[bool] = False
     least_passing: ClassVar[float] = HALF
     exact: ClassVar[bool] = False
 
@@ -50,16 +52,6 @@ class GradientDraft:
 
     def __post_init__(self) -> None:
         _check(self.keep)
-
-    @property
-    def needs(self) -> str:
-        """See `attacks.protocols.Draft.needs`."""
-        return GRADIENT_DRAFT
-
-    @property
-    def trusted(self) -> bool:
-        """See `attacks.protocols.Draft.trusted`."""
-        return False
 
     def order(
         self, attempt: Attempt, candidates: Sequence[Candidate], current: Candidate
@@ -97,6 +89,8 @@ class ModelDraft:
         model, fingerprint: which one it is, for the records.
     """
 
+    needs: ClassVar[str] = DRAFT
+    trusted: ClassVar[bool] = False
     least_passing: ClassVar[float] = HALF
     exact: ClassVar[bool] = False
 
@@ -106,16 +100,6 @@ class ModelDraft:
 
     def __post_init__(self) -> None:
         _check(self.keep)
-
-    @property
-    def needs(self) -> str:
-        """See `attacks.protocols.Draft.needs`."""
-        return DRAFT
-
-    @property
-    def trusted(self) -> bool:
-        """See `attacks.protocols.Draft.trusted`."""
-        return False
 
     def order(
         self, attempt: Attempt, candidates: Sequence[Candidate], current: Candidate
@@ -140,6 +124,8 @@ class RoundedDraft:
         keep: rewrites of a word that the victim is asked about.
     """
 
+    needs: ClassVar[str] = ROUNDED_DRAFT
+    trusted: ClassVar[bool] = True  # what it ranks behind, the victim does too, or all but equal
     least_passing: ClassVar[float] = HALF
     exact: ClassVar[bool] = False
 
@@ -147,16 +133,6 @@ class RoundedDraft:
 
     def __post_init__(self) -> None:
         _check(self.keep)
-
-    @property
-    def needs(self) -> str:
-        """See `attacks.protocols.Draft.needs`."""
-        return ROUNDED_DRAFT
-
-    @property
-    def trusted(self) -> bool:
-        """It is: what it ranks behind, the victim ranks behind too, or all but equal."""
-        return True
 
     def order(
         self, attempt: Attempt, candidates: Sequence[Candidate], current: Candidate
@@ -183,6 +159,8 @@ class ExactDraft:
         constraint_cost: what the models of the constraints cost a text, in the victim's answers.
     """
 
+    needs: ClassVar[str] = VICTIM
+    trusted: ClassVar[bool] = True  # the victim itself has turned the others away
     exact: ClassVar[bool] = True
 
     keep: int = 1
@@ -190,16 +168,6 @@ class ExactDraft:
 
     def __post_init__(self) -> None:
         _check(self.keep)
-
-    @property
-    def needs(self) -> str:
-        """See `attacks.protocols.Draft.needs`: no model beside the victim."""
-        return VICTIM
-
-    @property
-    def trusted(self) -> bool:
-        """It is: the victim itself has turned away what it keeps back."""
-        return True
 
     @property
     def least_passing(self) -> float:

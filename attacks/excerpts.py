@@ -45,6 +45,8 @@ class ExcerptDraft:
         ranked: words that are ranked in the text.
     """
 
+    needs: ClassVar[str] = VICTIM
+    trusted: ClassVar[bool] = True  # what it ranks behind in an excerpt is seldom worth a visit
     least_passing: ClassVar[float] = HALF
     exact: ClassVar[bool] = False
 
@@ -57,16 +59,6 @@ class ExcerptDraft:
             raise AttackError(
                 "A draft keeps at least 1 rewrite of a word, and an excerpt has at least 1 word."
             )
-
-    @property
-    def needs(self) -> str:
-        """See `attacks.protocols.Draft.needs`: no model beside the victim."""
-        return VICTIM
-
-    @property
-    def trusted(self) -> bool:
-        """It is: what the victim ranks behind in an excerpt is seldom worth another visit."""
-        return True
 
     def order(
         self, attempt: Attempt, candidates: Sequence[Candidate], current: Candidate
