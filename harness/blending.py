@@ -51,6 +51,21 @@ class Blending:
         """Share of the trained weights that was taken."""
         return self.tried[self.best].share
 
+    def warning(self, selection: Selection) -> str | None:
+        """What is to be said where every mixture costs more clean accuracy than it may."""
+        taken = self.tried[self.best]
+        if selection.metric != "robust_accuracy" or taken.record.accuracy >= floor(
+            self.start_accuracy, selection
+        ):
+            return None
+        return (
+            "Every mixture of the weights before and after costs more than "
+            f"{selection.max_clean_drop} of validation accuracy: the best, of {taken.share:g} trained "
+            f"weights, has {taken.record.accuracy:.3f}, and the model before it "
+            f"{self.start_accuracy:.3f}. Smaller shares in selection.blend, more epochs, more data or a "
+            "weaker adversary help."
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {

@@ -19,6 +19,7 @@ from harness.calibration import Calibration, ece, fit_temperature, nll
 from harness.errors import HarnessError
 from harness.randomness import derived
 from harness.training_plan import Monitor, Selection
+from reports.statistics import rate
 
 WITHSTOOD = (Status.FAILED, Status.OUT_OF_BUDGET)
 
@@ -78,6 +79,7 @@ class EpochRecord:
         robustness: None where there were no attacks to measure it by, or the accuracy was too low to
             ask.
         fitted: the same of unaltered training texts, where any were looked at.
+        commonest: how many validation examples have the label that most have (0: not counted).
     """
 
     epoch: int
@@ -91,11 +93,21 @@ class EpochRecord:
     robustness: Robustness | None
     fitted: Fitted | None
     seconds: float
+    commonest: int = 0
 
     @property
     def accuracy(self) -> float:
         """Validation accuracy."""
         return self.correct / self.n
+
+    @property
+    def guesses(self) -> bool:
+        """Whether the accuracy cannot be told from that of always giving the commonest answer.
+
+        Such a model withstands every attack and reads nothing.
+        """
+        low = rate(self.correct, self.n).low
+        return self.commonest > 0 and (low is None or low <= self.commonest / self.n)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -123,7 +135,7 @@ def choose(
     For robust accuracy only epochs count whose validation accuracy is at most `max_clean_drop` below
     `reference`: the best of the run where none is given. The more accurate is taken among equally robust
     ones, and where no epoch counts, the most accurate of all. Epochs of a run whose weights are blended
-    afterwards all count.
+    afterwards all count, but for those whose model guesses.
     """
     if reference is None:
         best = max(record.accuracy for record in history)
@@ -136,7 +148,7 @@ def choose(
         if selection.metric == "accuracy":
             return (record.accuracy,)
         robust = record.robustness.accuracy if record.robustness else 0.0
-        if record.accuracy < least:
+        if record.accuracy < least or record.guesses:
             return (0.0, record.accuracy, robust)
         return (1.0, robust, record.accuracy)
 
@@ -262,6 +274,7 @@ class Evaluator:
             robustness=robustness,
             fitted=on_train,
             seconds=round(perf_counter() - started, 3),
+            commonest=max(Counter(gold.tolist()).values()),
         )
 
     def _gold(self) -> Any:

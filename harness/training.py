@@ -275,6 +275,9 @@ def train(
             ),
         )
         record({"event": "blending", **blending.to_dict()})
+        if said := blending.warning(selection):
+            record({"event": "warning", "epoch": chosen.epoch, "text": said})
+            display.say(f"warning: {said}")
     result = TrainResult(
         history=tuple(history),
         best=best,

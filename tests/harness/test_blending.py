@@ -81,6 +81,15 @@ def test_which_mixture_is_taken(
     assert found.share == model.share == share
 
 
+@pytest.mark.parametrize(("start", "says"), [(80, False), (90, True)])
+def test_mixtures_that_all_cost_too_much_are_warned_of(start: int, says: bool) -> None:
+    found, _ = run({0.0: start, 0.25: 79, 0.75: 70, 1.0: 60}, {0.25: 30, 0.75: 45, 1.0: 50})
+    warning = found.warning(SELECTION)
+    assert (warning is not None) == says
+    if warning:
+        assert "of 0.25 trained weights, has 0.790, and the model before it 0.900" in warning
+
+
 def test_only_mixtures_that_may_be_taken_are_attacked() -> None:
     found, _ = run({0.0: 80, 0.25: 78, 0.75: 77, 1.0: 74}, {0.25: 30, 0.75: 45, 1.0: 50})
     attacked = {item.share: item.record.robustness is not None for item in found.tried}

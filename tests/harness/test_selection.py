@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,16 @@ def test_a_reference_takes_the_place_of_the_best_of_the_run() -> None:
 def test_epochs_that_are_blended_afterwards_compete_by_robustness_alone() -> None:
     blended = ROBUST.model_copy(update={"blend": (0.5,)})
     assert choose(history((83, 10), (70, 40), (60, 39)), blended) == 1
+
+
+def test_an_epoch_that_guesses_is_not_kept_for_its_robustness() -> None:
+    """It was: 57% of the answers right, all of them robust, because they are always the same."""
+    blended = ROBUST.model_copy(update={"blend": (0.5,)})
+    rows = [replace(one, commonest=57) for one in history((57, 55), (80, 54), (75, 53))]
+    assert [one.guesses for one in rows] == [True, False, False]
+    assert choose(rows, blended) == 1
+    assert choose(rows[:1], blended) == 0
+    assert choose(rows, ROBUST) == 1
 
 
 def test_accuracy_and_loss() -> None:
