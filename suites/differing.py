@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -107,11 +108,11 @@ class _Walk:
             names = [_name(entry) for entry in recorded]
             self.unknown += [_written((*path, name)) for name in known if name not in names]
             other = [known[name] for name in names if name in known]
-        if path[-1].endswith("_ids"):  # in whatever order they were found
-            recorded, other = sorted(recorded), sorted(other)
         if len(recorded) != len(other):
             self._differ(path, f"{len(recorded)} entries", f"{len(other)} entries")
             return
+        if path[-1].endswith("_ids"):  # in whatever order they were found
+            other = _in_step(recorded, other)
         for number, pair in enumerate(zip(recorded, other, strict=True)):
             self.into((*path, str(number)), *pair)
 
@@ -120,6 +121,21 @@ class _Walk:
         derived = last[-1] in DERIVED or ".".join(last) in DERIVED
         found = self.otherwise if derived and not self._same_revision else self.differences
         found.append(Difference(_written(path), recorded, recounted))
+
+
+def _in_step(recorded: Sequence[Any], other: Sequence[Any]) -> list[Any]:
+    """The entries of `other` in the order of `recorded`, and those that it lacks in the places left."""
+    mine, theirs = Counter(map(repr, recorded)), Counter(map(repr, other))
+    both = mine & theirs
+    lacking = both.copy()
+    rest = [entry for entry in other if not _taken(lacking, entry)]
+    return [entry if _taken(both, entry) else rest.pop(0) for entry in recorded]
+
+
+def _taken(counts: Counter[str], entry: Any) -> bool:
+    """Whether there is one of it left, which is then one less."""
+    counts[repr(entry)] -= 1
+    return counts[repr(entry)] >= 0
 
 
 def _written(path: tuple[str, ...]) -> str:
