@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from math import sqrt
 
 from attacks.outcomes import Example
-from harness.selection import EpochRecord, Robustness, choose
+from harness.selection import EpochRecord, Robustness, at_chance, choose
 from harness.training_plan import Selection
-from reports.statistics import rate
 
 LOSS_ROSE = 1.05
 """Validation loss of so many times its least is a rise and no noise of an epoch."""
@@ -59,8 +58,7 @@ def warnings(
 def _guessing(last: EpochRecord, majority: tuple[str, float]) -> str | None:
     """A model that answers one thing withstands every attack, and is not robust for that."""
     label, share = majority
-    low = rate(last.correct, last.n).low
-    if low is None or low > share:
+    if not at_chance(last, share):
         return None
     return (
         f"After epoch {last.epoch + 1} validation accuracy ({100 * last.accuracy:.1f}%) cannot be told "

@@ -106,8 +106,7 @@ class EpochRecord:
 
         Such a model withstands every attack and reads nothing.
         """
-        low = rate(self.correct, self.n).low
-        return self.commonest > 0 and (low is None or low <= self.commonest / self.n)
+        return self.commonest > 0 and at_chance(self, self.commonest / self.n)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -121,6 +120,12 @@ class EpochRecord:
             fitted = Fitted(**{**fitted, "robustness": _robustness(fitted["robustness"])})
         robustness = _robustness(data["robustness"])
         return cls(**{**data, "robustness": robustness, "fitted": fitted or None})
+
+
+def at_chance(record: EpochRecord, share: float) -> bool:
+    """Whether its accuracy cannot be told from giving one answer that is right for `share` of all."""
+    low = rate(record.correct, record.n).low
+    return low is None or low <= share
 
 
 def _robustness(data: Mapping[str, Any] | None) -> Robustness | None:

@@ -23,13 +23,15 @@ WORDS = ("a", "b", "c")
 
 @dataclass(frozen=True)
 class Others:
-    """Every other word of the vocabulary."""
+    """Every other word of a vocabulary."""
+
+    words: Sequence[str] = WORDS
 
     def replacements(
         self, current: Candidate, index: int, rng: np.random.Generator
     ) -> Sequence[str]:
         """See `attacks.protocols.Transformation`."""
-        return [word for word in WORDS if word != current.word(index)]
+        return [word for word in self.words if word != current.word(index)]
 
 
 class Table:

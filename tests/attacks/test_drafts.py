@@ -33,15 +33,6 @@ SEARCHES = (Beam(), WordImportance("unk"), WeightedSaliency())
 LETTERS = "abcdefgh"
 
 
-class Letters:
-    """Any other letter."""
-
-    def replacements(
-        self, current: Candidate, index: int, rng: np.random.Generator
-    ) -> Sequence[str]:
-        return [letter for letter in LETTERS if letter != current.word(index)]
-
-
 def by_letters(weights: dict[str, float]) -> FunctionVictim:
     """Yes for as long as the letters of a text weigh more than nothing."""
 
@@ -56,7 +47,7 @@ def by_letters(weights: dict[str, float]) -> FunctionVictim:
 
 
 def recipe(search: Search, keep: int | None = 2) -> Recipe:
-    made = Recipe("d", "word", "a test", Untargeted(), Letters(), search, (NoRepeat(),))
+    made = Recipe("d", "word", "a test", Untargeted(), Others(LETTERS), search, (NoRepeat(),))
     return made if keep is None else made.drafted(ModelDraft(keep))
 
 
@@ -232,7 +223,7 @@ def test_a_drafted_attack_keeps_to_its_budget(budget: int) -> None:
 
 
 def test_an_attack_that_chooses_nothing_cannot_be_drafted() -> None:
-    made = Recipe("v", "character", "a test", Untargeted(), Letters(), Draws())
+    made = Recipe("v", "character", "a test", Untargeted(), Others(LETTERS), Draws())
     with pytest.raises(AttackError, match="'v' cannot be drafted"):
         made.drafted(ModelDraft())
 

@@ -28,6 +28,7 @@ from attacks.victims import equipped
 from attacks.victims.huggingface import HuggingFaceVictim
 from harness.auxiliaries import ENCODER, LANGUAGE_MODEL
 from harness.other_models import load_encoder, load_masked_lm
+from tests.attacks.small import Others
 from tests.harness import tiny
 
 WORDS = "abcdefgh"
@@ -67,15 +68,6 @@ class Drawn:
         return found
 
 
-class Letters:
-    """Any other letter."""
-
-    def replacements(
-        self, current: Candidate, index: int, rng: np.random.Generator
-    ) -> Sequence[str]:
-        return [letter for letter in WORDS if letter != current.word(index)]
-
-
 class Above:
     """What a model gives more than `least` is allowed."""
 
@@ -93,7 +85,7 @@ def made(least: float, search: Search = WordImportance("unk")) -> Recipe:  # noq
         "word",
         "a test",
         Untargeted(),
-        Letters(),
+        Others(WORDS),
         search,
         (NoRepeat(),),
         (Above(least),),

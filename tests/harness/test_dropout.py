@@ -113,10 +113,10 @@ def gradients(name: str, *, shared: bool, anew: bool) -> tuple[list[Tensor], int
 @pytest.mark.parametrize("anew", [False, True], ids=["kept", "made anew"])
 @pytest.mark.parametrize("name", ["fgm", "pgd", "freelb", "trades", "vat"])
 def test_a_step_is_the_same_and_draws_each_mask_once(name: str, anew: bool) -> None:
-    """Activations that are made anew in the pass back draw theirs again, from the same state."""
+    """So do activations that are made anew in the pass back: they begin at the same state."""
     expected, _ = gradients(name, shared=False, anew=anew)
     found, drawn = gradients(name, shared=True, anew=anew)
     dropouts = [m for m in tiny.classifier().modules() if isinstance(m, torch.nn.Dropout) and m.p]
     assert len(found) == len(expected) > 0
     assert all(map(torch.equal, found, expected))
-    assert 0 < drawn <= len(dropouts) * (2 if anew else 1)
+    assert 0 < drawn <= len(dropouts)
