@@ -14,6 +14,9 @@ import pytest
 
 from tests.suites.killed import ROOT
 
+MOST_SECONDS = 500
+"""Far more than any takes, of which the longest is the two processes' cases one after another."""
+
 
 def launch(
     *program: str, count: int = 2, divided: Sequence[str] = ()
@@ -24,20 +27,36 @@ def launch(
         divided: options of `accelerate launch` that divide the weights; none: started by `torchrun`.
     """
     if divided:
-        said = ["--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no", *divided]
+        # A port of its own: accelerate's is always the same one, and tests run side by side.
+        said = ["--num_machines=1", "--main_process_port=0", "--mixed_precision=no"]
+        said += ["--dynamo_backend=no", *divided]
         launcher = ["accelerate.commands.launch", f"--num_processes={count}", *said]
     else:
         launcher = ["torch.distributed.run", f"--nproc-per-node={count}"]
-    settings = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    return subprocess.run(
-        [sys.executable, "-m", *launcher, *program],
-        cwd=ROOT,
-        env={**os.environ, **settings},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=500,
+    return finished([sys.executable, "-m", *launcher, *program], ROOT, {"CUDA_VISIBLE_DEVICES": ""})
+
+
+def finished(
+    command: Sequence[str], cwd: Path | None = None, settings: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """A launcher's command that has ended. One that hangs fails, and takes its processes with it."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **(settings or {})}
+    pipe = subprocess.PIPE
+    started = subprocess.Popen(
+        command, cwd=cwd, env=environment, stdout=pipe, stderr=pipe, text=True
     )
+    try:
+        output, errors = started.communicate(timeout=MOST_SECONDS)
+    except subprocess.TimeoutExpired:
+        # Not killed at once: a launcher's processes are in sessions of their own, and it ends them.
+        started.terminate()
+        try:
+            output, errors = started.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            output, errors = started.communicate()
+        pytest.fail(f"{' '.join(command)}: not done in {MOST_SECONDS} s\n{output}\n{errors}")
+    return subprocess.CompletedProcess(command, started.returncode, output, errors)
 
 
 def trained(
