@@ -63,8 +63,11 @@ class SMART:
             return
         momentum = 0.99 if course.progress < EARLY else 0.999
         for name, weight in course.weights.items():
-            slow = course.memory.setdefault(PREFIX + name, weight.detach().clone())
-            slow.lerp_(weight.detach(), 1 - momentum)
+            slow = course.memory.get(PREFIX + name)
+            if slow is None:
+                course.memory[PREFIX + name] = weight.detach().clone()
+            else:
+                slow.lerp_(weight.detach(), 1 - momentum)
 
     def loss(self, ctx: StepContext) -> Tensor:
         """See `LossObjective.loss`."""

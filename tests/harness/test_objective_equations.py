@@ -438,6 +438,18 @@ def test_the_average_of_smart_follows_more_slowly_after_the_first_tenth() -> Non
         assert torch.allclose(slow, before + share * (weight - before), atol=1e-6)
 
 
+def test_smart_copies_the_weights_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    ctx = context(tiny.classifier(dropout=0.0))
+    made = objectives.load("smart")
+    copied: list[Tensor] = []
+    clone = Tensor.clone
+    monkeypatch.setattr(Tensor, "clone", lambda self: copied.append(self) or clone(self))
+    made.before_step(ctx.course)  # type: ignore[union-attr]
+    assert len(copied) == len(ctx.course.weights)
+    made.before_step(ctx.course)  # type: ignore[union-attr]
+    assert len(copied) == len(ctx.course.weights)
+
+
 # DNE's own rate jumps from corner to corner, and now and then past the worst.
 @pytest.mark.parametrize(("name", "parameters"), [("ascc", {}), ("dne", {"adv_lr": 1.0})])
 def test_mixtures_are_worse_than_the_first_and_stay_in_the_hull(
