@@ -242,12 +242,17 @@ def draw(rows: Mapping[str, Any], path: Path, title: str) -> None:
             c <= cost and r >= robust and (c, r) != (cost, robust) for c, r in points.values()
         )
     ]
+    labels = []
     for name, (cost, robust) in points.items():
         seen = HELD_OUT in rows[name]["seen"]
         axes.plot(
             cost, robust, "o", color="C1" if seen else "C0", alpha=1.0 if name in best else 0.45
         )
-        axes.annotate(name, (cost, robust), xytext=(5, 3), textcoords="offset points", fontsize=8)
+        labels.append(
+            axes.annotate(
+                name, (cost, robust), xytext=(5, 3), textcoords="offset points", fontsize=8
+            )
+        )
     axes.plot([], [], "o", color="C0", label=f"saw nothing of {HELD_OUT}'s kind")
     axes.plot([], [], "o", color="C1", label="trained on edits of its kind")
     axes.legend(frameon=False, loc="upper left")
@@ -260,8 +265,20 @@ def draw(rows: Mapping[str, Any], path: Path, title: str) -> None:
     axes.set_ylabel(f"% right under {HELD_OUT}, calibrated")
     axes.set_title(title)
     axes.spines[["top", "right"]].set_visible(False)
+    _move_apart(figure, labels)
     figure.savefig(path, metadata={"Date": None})
     pyplot.close(figure)
+
+
+def _move_apart(figure: Any, labels: Sequence[Any]) -> None:
+    """Let each label down by its height until it covers none before it."""
+    figure.draw_without_rendering()
+    placed: list[Any] = []
+    for label in labels:
+        while any(label.get_window_extent().overlaps(other) for other in placed):
+            right, up = label.get_position()
+            label.set_position((right, up - label.get_fontsize()))
+        placed.append(label.get_window_extent())
 
 
 def _insert(page: Path, name: str, text: str) -> None:
